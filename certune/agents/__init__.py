@@ -1,0 +1,1 @@
+"""Who proposes: built-in search, and later language models and coding agents."""

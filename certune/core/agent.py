@@ -1,0 +1,81 @@
+"""Who proposes, and what they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from certune.core.candidate import Payload
+from certune.core.canonical import Json
+from certune.core.measurement import Bound
+from certune.core.spec import TaskSpec
+from certune.core.trial import Proposal, Trial
+
+
+@dataclass(frozen=True)
+class PayloadFormat:
+    """A format in which candidates may be sent, with its JSON schema and a valid example."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Json] | None = None
+    example: bytes = b""
+
+
+@dataclass(frozen=True)
+class Brief:
+    """All that an agent is told: what is wanted, the formats, the baseline, the bounds."""
+
+    spec: TaskSpec
+    task: str
+    formats: tuple[PayloadFormat, ...]
+    baselines: tuple[str, ...] = ()
+    bounds: tuple[Bound, ...] = ()
+    hints: tuple[str, ...] = field(default=())
+
+
+class History(Protocol):
+    """What happened so far in a session: a live, read-only view."""
+
+    @property
+    def trials(self) -> Sequence[Trial]:
+        """Every recorded attempt of the session, oldest first."""
+        ...
+
+    @property
+    def bounds(self) -> Sequence[Bound]:
+        """The bounds known by now."""
+        ...
+
+    def payload(self, trial: Trial) -> Payload:
+        """What was sent in `trial`."""
+        ...
+
+
+class Agent(Protocol):
+    """Proposes payloads. Knows the brief and the history, nothing else.
+
+    It holds no state that matters: after an interruption `propose` is called anew with the
+    history so far. A `deterministic` agent then continues exactly as if nothing had happened.
+    """
+
+    @property
+    def name(self) -> str:
+        """A short name, as on the command line and in the ledger."""
+        ...
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether the same brief and history always lead to the same proposals."""
+        ...
+
+    def propose(self, brief: Brief, history: History) -> Iterator[Proposal]:
+        """Yield proposals one by one; `history` has grown by the verdict at each resumption.
+
+        Ending the iterator means that the agent has nothing more to propose.
+
+        Raises:
+            InfrastructureError: the agent's model or tools failed; the session keeps its record.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Task families: trusted code that gives specifications their meaning."""
