@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -17,7 +18,10 @@ from certune.core.errors import InvalidInput
 Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
 
 MAX_SAFE_INTEGER = 2**53 - 1  # RFC 8785 follows IEEE 754 doubles; larger ones are not portable
-MAX_DEPTH = 64
+MAX_DEPTH = 64  # of what is read from others
+DEEPEST = 2 * MAX_DEPTH  # of what is written: records and certificates wrap what was read
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def _number(value: float) -> str:
@@ -45,6 +49,17 @@ def _number(value: float) -> str:
     return f"{sign}{digits[0]}{tail}e{'+' if point > 0 else '-'}{abs(point - 1)}"
 
 
+def _as_double(text: str) -> float | None:
+    """The double whose canonical form is the integer `text`, None if there is none.
+
+    Doubles from 2**53 to 1e21 are printed as integers.
+    """
+    if len(text) > 22:
+        return None
+    value = float(text)
+    return value if _number(value) == text else None
+
+
 def _string(value: str) -> str:
     text = json.dumps(value, ensure_ascii=False)
     try:
@@ -59,19 +74,17 @@ def _utf16(key: str) -> bytes:
 
 
 def _write(value: Json, out: list[str], depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+    if depth > DEEPEST:
+        raise ValueError(f"nested deeper than {DEEPEST} levels")
     if value is None:
         out.append("null")
     elif isinstance(value, bool):
         out.append("true" if value else "false")
     elif isinstance(value, int):
-        if abs(value) <= MAX_SAFE_INTEGER:
+        if abs(value) <= MAX_SAFE_INTEGER or _as_double(str(value)) is not None:
             out.append(str(value))
-        elif abs(value) < 2**1023 and float(value) == value:
-            out.append(_number(float(value)))
         else:
-            raise ValueError("an integer beyond 2**53 - 1 is no double; write it as a string")
+            raise ValueError("an integer beyond 2**53 - 1 is not portable; write it as a string")
     elif isinstance(value, float):
         out.append(_number(value))
     elif isinstance(value, str):
@@ -121,10 +134,19 @@ def _constant(name: str) -> Json:
     raise InvalidInput(f"{name} is not JSON", remedy="give a finite number")
 
 
-def _integer(text: str) -> int:
-    if len(text) > 20:
-        raise InvalidInput(f"integer with {len(text)} digits", remedy="give at most 20")
-    return int(text)
+def _integer(text: str) -> int | float:
+    if len(text) < 16:
+        return int(text)
+    value = None if len(text) > 22 else int(text)
+    if value is not None and abs(value) <= MAX_SAFE_INTEGER:
+        return value
+    double = _as_double(text)
+    if double is None:
+        raise InvalidInput(
+            f"{text[:22]} is beyond 2**53 - 1, where JSON numbers are not exact",
+            remedy="write it as a string if it may be one, else give a smaller number",
+        )
+    return double
 
 
 def _float(text: str) -> float:
@@ -134,11 +156,28 @@ def _float(text: str) -> float:
     return value
 
 
-def loads(data: bytes, *, limit: int = 64 * 2**20) -> Json:
-    """Parse JSON of at most `limit` bytes strictly.
+def _check_depth(value: Json, depth: int) -> None:
+    """Refuse containers nested deeper than `depth`; level by level, not by recursion."""
+    level: list[Json] = [value]
+    for _ in range(depth):
+        level = [
+            item
+            for container in level
+            if isinstance(container, dict | list)
+            for item in (container.values() if isinstance(container, dict) else container)
+            if isinstance(item, dict | list)
+        ]
+        if not level:
+            return
+    raise InvalidInput("nested too deeply", remedy=f"at most {depth} levels")
 
-    Refused: bad UTF-8, duplicate members, NaN and infinity, numbers too large to be finite,
-    integers of more than 20 digits, nesting that exhausts the parser.
+
+def loads(data: bytes, *, limit: int = 64 * 2**20, depth: int = MAX_DEPTH) -> Json:
+    """Parse JSON of at most `limit` bytes strictly; whatever it accepts, `dumps` can write.
+
+    Refused: bad UTF-8, lone surrogates, duplicate members, NaN and infinity, numbers too large
+    to be finite, integers beyond 2**53 - 1 (but for those that are how a double is printed),
+    nesting deeper than `depth`.
 
     Raises:
         InvalidInput: with line and column where the text is not JSON.
@@ -157,12 +196,21 @@ def loads(data: bytes, *, limit: int = 64 * 2**20) -> Json:
             parse_int=_integer,
             parse_float=_float,
         )
+        if _SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+        # No text is nested deeper than it has opening brackets; most are spared the walk.
+        if data.count(b"[") + data.count(b"{") > depth:
+            _check_depth(value, depth)
+    except UnicodeEncodeError:
+        raise InvalidInput(
+            "a lone surrogate is no character", remedy="write the character itself"
+        ) from None
     except json.JSONDecodeError as error:
         raise InvalidInput(
             f"not JSON: {error.msg}", place=f"line {error.lineno}, column {error.colno}"
         ) from None
     except RecursionError:
-        raise InvalidInput("nested too deeply", remedy=f"at most {MAX_DEPTH} levels") from None
+        raise InvalidInput("nested too deeply", remedy=f"at most {depth} levels") from None
     return value
 
 
