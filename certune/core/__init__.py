@@ -1,6 +1,6 @@
 """The nouns and protocols of certune. Pure data, no I/O, standard library only."""
 
-from certune.core.agent import Agent, Brief, History, PayloadFormat
+from certune.core.agent import Agent, AgentFactory, AgentSetup, Brief, History, PayloadFormat
 from certune.core.budget import Budget, Spent
 from certune.core.candidate import Candidate, File, Payload
 from certune.core.canonical import Json
@@ -32,6 +32,8 @@ from certune.core.trial import Decision, Proposal, Trial, Usage
 
 __all__ = [
     "Agent",
+    "AgentFactory",
+    "AgentSetup",
     "Answer",
     "Baseline",
     "Bound",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -77,5 +77,29 @@ class Agent(Protocol):
 
         Raises:
             InfrastructureError: the agent's model or tools failed; the session keeps its record.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class AgentSetup:
+    """What an agent is made from: the user's options, and the family's built-in search.
+
+    `search` runs the family's solvers anew and yields (solver, payload) pairs; the bounds that
+    the solvers prove go to the session, past the agent.
+    """
+
+    options: Mapping[str, str]
+    search: Callable[[], Iterator[tuple[str, Payload]]]
+
+
+class AgentFactory(Protocol):
+    """What the entry points `certune.agents` name: makes an agent."""
+
+    def __call__(self, setup: AgentSetup) -> Agent:
+        """The agent.
+
+        Raises:
+            ConfigurationError: an option is unknown or missing.
         """
         ...

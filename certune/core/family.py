@@ -81,6 +81,10 @@ class Task(Protocol):
         """The specification that this task was built from."""
         ...
 
+    def recognise(self, data: bytes) -> str:
+        """The payload format that these bytes seem to be in, told without parsing them."""
+        ...
+
     def elaborate(self, payload: Payload, context: Context) -> Candidate:
         """Turn a hostile payload into a candidate: parse, run a program, complete a sketch.
 

@@ -12,7 +12,9 @@ from certune.core.canonical import Json
 from certune.core.measurement import Comparison, Measurement
 from certune.core.obligation import Verdict
 
-Ground: TypeAlias = Literal["proven", "better-in-model", "better-in-replay", "measured-better"]
+Ground: TypeAlias = Literal[
+    "proven", "tested", "better-in-model", "better-in-replay", "measured-better"
+]
 
 Reason: TypeAlias = Literal[
     "accepted",

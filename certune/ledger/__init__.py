@@ -1,6 +1,6 @@
 """The durable record of a project: every attempt, bound and certificate, chained by hash."""
 
 from certune.ledger.records import End, Head, SessionRecord
-from certune.ledger.store import Ledger
+from certune.ledger.store import FOLDER, Ledger
 
-__all__ = ["End", "Head", "Ledger", "SessionRecord"]
+__all__ = ["FOLDER", "End", "Head", "Ledger", "SessionRecord"]

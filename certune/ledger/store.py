@@ -110,8 +110,12 @@ class Ledger:
         agent: str,
         options: Mapping[str, Json],
         budget: Budget,
+        *,
+        blobs: Iterable[bytes] = (),
     ) -> None:
-        """Record that a session begins; `options` are the agent's.
+        """Record that a session begins; `options` are the agent's and the session's own.
+
+        `blobs` is content that the options name.
 
         Raises:
             InvalidInput: the id is taken or is not of letters, digits, dot, dash, underscore.
@@ -128,6 +132,7 @@ class Ledger:
                 raise InvalidInput(
                     f"session {session!r} exists", place=str(self.path), remedy="resume it"
                 )
+            self._store({sha256(blob): blob for blob in blobs})
             self._append(session, "session", body)
 
     def record_trial(
@@ -180,14 +185,18 @@ class Ledger:
                 )
             self._issue(session, trial, certificate)
 
-    def record_bound(self, session: str, bound: Bound) -> bool:
-        """Record a bound; False when the session has the very same one already."""
+    def record_bound(self, session: str, bound: Bound, *, blobs: Iterable[bytes] = ()) -> bool:
+        """Record a bound; False when the session has the very same one already.
+
+        `blobs` is content that its evidence names, such as a solver's query.
+        """
         body = _text(bound)
         with transaction(self._connection, self.path):
             if self._started(session) is None:
                 raise self._unknown(session)
             if self._exists("session = ? AND kind = 'bound' AND body = ?", session, body):
                 return False
+            self._store({sha256(blob): blob for blob in blobs})
             self._append(session, "bound", body)
             return True
 
