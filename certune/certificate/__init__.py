@@ -5,8 +5,6 @@ from certune.certificate.files import match_files
 from certune.certificate.statement import (
     PREDICATE_TYPE,
     Acceptance,
-    Provenance,
-    Reference,
     Statement,
     Subject,
     build,
@@ -16,8 +14,6 @@ __all__ = [
     "PREDICATE_TYPE",
     "Acceptance",
     "Opened",
-    "Provenance",
-    "Reference",
     "Statement",
     "Subject",
     "build",

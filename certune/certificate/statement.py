@@ -28,71 +28,57 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _CREATED = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Reference:
-    """What the candidate is compared with: a baseline or an incumbent, and its metrics.
-
-    `artefact` is the digest of its artefact.
-    """
-
-    name: str
-    artefact: str
-    measurement: Measurement | None
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """Where a candidate came from and when its certificate was made (RFC 3339, UTC).
-
-    `details` is what the agent said of the proposal: solver, model, prompt digest.
-    """
-
-    session: str
-    trial: int
-    agent: str
-    created: str
-    details: Mapping[str, Json]
-
-    def __post_init__(self) -> None:
-        try:
-            if not _CREATED.fullmatch(self.created):
-                raise ValueError
-            datetime.fromisoformat(self.created)
-        except ValueError:
-            raise InvalidInput(
-                f"{self.created[:40]!r} is no time",
-                place="created",
-                remedy="write it as 2026-01-31T12:00:00Z",
-            ) from None
+def _check_created(created: str) -> None:
+    try:
+        if not _CREATED.fullmatch(created):
+            raise ValueError
+        datetime.fromisoformat(created)
+    except ValueError:
+        raise InvalidInput(
+            f"{created[:40]!r} is no time",
+            place="created",
+            remedy="write it as 2026-01-31T12:00:00Z",
+        ) from None
 
 
 @dataclass(frozen=True)
 class Acceptance:
     """The predicate: what was accepted, under which specification, by which evidence.
 
-    `measurement` is the candidate's own (None where the goal is a proof), `gaps` its distance
-    from the best proven bound by goal metric (a ratio minus one; 0 is optimal). `artefact`
-    names the subject that is the canonical artefact; `payload` is the digest of what the agent
-    sent. `versions` holds what the judging depended on (certune, solvers).
+    `measurement` is the candidate's own and `baseline` that of the payload `baseline_name`,
+    which everybody starts from; both are None where the goal is a proof. `incumbent` holds the
+    values that were to be beaten, `gaps` the distance from the strongest proven bound (a ratio
+    minus one; 0 is optimal), each by goal metric.
+
+    `artefact` names the subject that is the canonical artefact, `payload` is the digest of what
+    the agent sent, each in its format. `versions` holds what the judging depended on (certune,
+    solvers). `created` is RFC 3339 in UTC; `provenance` is what the agent said of the proposal
+    (solver, model).
     """
 
     spec: TaskSpec
     spec_digest: str
     status: Status
     obligations: tuple[Obligation, ...]
+    decision: Decision
     measurement: Measurement | None
-    baseline: Reference | None
-    incumbent: Reference | None
     comparison: Comparison | None
+    baseline_name: str
+    baseline: Measurement | None
+    incumbent: Mapping[str, Fraction]
     bounds: tuple[Bound, ...]
     gaps: Mapping[str, Fraction]
-    decision: Decision
     payload: str
     payload_format: str
     artefact: str
+    artefact_format: str
     environment: Environment
     versions: Mapping[str, str]
-    provenance: Provenance
+    session: str
+    agent: str
+    trial: int
+    created: str
+    provenance: Mapping[str, Json]
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself; whether it is true takes a repetition."""
@@ -116,6 +102,7 @@ class Acceptance:
                     )
         if not _DIGEST.fullmatch(self.payload):
             raise InvalidInput("not a digest", place="payload", remedy="sha256: and 64 digits")
+        _check_created(self.created)
 
 
 @dataclass(frozen=True)

@@ -111,5 +111,5 @@ def _references(row: Row, path: Path, sessions: set[str]) -> set[str]:
     if isinstance(body, Trial):
         if body.session != row.session:
             raise LedgerCorrupt(f"{place}: the trial says it is of session {body.session!r}")
-        return {d for d in (body.payload, body.artefact, *body.files.values()) if d is not None}
+        return {body.payload, *body.files.values()}
     return set()

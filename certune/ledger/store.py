@@ -140,8 +140,8 @@ class Ledger:
     ) -> None:
         """Record an attempt with the content that it names and its certificate, all or nothing.
 
-        `blobs` holds the bytes of payload, artefact and files (those that an earlier record
-        stored may be left out) and of any evidence.
+        `blobs` holds the bytes of payload and files (those that an earlier record stored may
+        be left out) and of any evidence. An artefact is kept only as one of the files.
 
         Raises:
             LedgerBusy: another process has recorded this number: it runs the same session.
@@ -165,8 +165,8 @@ class Ledger:
                     "resume"
                 )
             self._store(content)
-            for digest in (trial.payload, trial.artefact, *trial.files.values()):
-                if digest is not None and not self._stored(digest):
+            for digest in (trial.payload, *trial.files.values()):
+                if not self._stored(digest):
                     raise ValueError(f"trial {trial.number} names {digest}, which is not given")
             self._append(trial.session, "trial", body)
             if certificate is not None:
