@@ -11,8 +11,10 @@ a tuple an array, a union of dataclasses is told apart by a member named ``kind`
 from __future__ import annotations
 
 import dataclasses
+import math
+import re
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from fractions import Fraction
 from functools import cache
@@ -23,19 +25,34 @@ from certune.core.errors import InvalidInput, nearest
 
 T = TypeVar("T")
 
-_MAX_FRACTION_TEXT = 400
+# Every double is written in fewer digits, and so are products of two.
+_MAX_FRACTION_TEXT = 1000
+_MAX_EXPONENT = 400
+_FRACTION = re.compile(r"[+-]?[0-9]+(/[0-9]+|(\.[0-9]+)?([eE](?P<exponent>[+-]?[0-9]+))?)")
+_SHOWN = 60  # characters of hostile text in a message or a place
 
 
 def encode(value: object) -> Json:
-    """The JSON data of a dataclass instance or of any value its members may hold."""
+    """The JSON data of a dataclass instance or of any value its members may hold.
+
+    Raises:
+        TypeError: a value without JSON form.
+        ValueError: a fraction of more than 1000 characters, keys that differ in type alone.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value) if f.init}
     if isinstance(value, Enum):
         return cast(Json, value.value)
     if isinstance(value, Fraction):
-        return str(value)
+        text = str(value)
+        if len(text) > _MAX_FRACTION_TEXT:  # what could not be read back must not be written
+            raise ValueError(f"a fraction of {len(text)} characters; the limit is 1000")
+        return text
     if isinstance(value, Mapping):
-        return {str(key): encode(item) for key, item in value.items()}
+        members = {str(key): encode(item) for key, item in value.items()}
+        if len(members) != len(value):
+            raise ValueError("two keys have the same text")
+        return members
     if isinstance(value, tuple | list):
         return [encode(item) for item in value]
     if value is None or isinstance(value, bool | int | float | str):
@@ -68,21 +85,46 @@ def _wrong(expected: str, value: object, place: str) -> InvalidInput:
     return InvalidInput(f"expected {expected}, found {_kind(value)}", place=place)
 
 
+def _show(value: object) -> str:
+    """Data in a message: short, whatever it is."""
+    if isinstance(value, str):
+        return repr(value if len(value) <= _SHOWN else value[:_SHOWN] + "…")
+    if value is None or isinstance(value, bool | float):
+        return repr(value)
+    # Integers of thousands of digits, which only Python can hand in, have no decimal text.
+    if isinstance(value, int) and value.bit_length() <= _MAX_FRACTION_TEXT:
+        return repr(value)
+    return _kind(value)
+
+
+def _near(value: object, known: Iterable[object]) -> str:
+    return nearest(value[:_SHOWN] if isinstance(value, str) else _show(value), map(str, known))
+
+
+def _inside(place: str, key: str) -> str:
+    key = key if len(key) <= _SHOWN else key[:_SHOWN] + "…"
+    return f"{place}.{key}" if place else key
+
+
 def fraction(value: object, place: str = "") -> Fraction:
-    """An exact number from JSON: an integer, a decimal, or a string such as ``"7/6"``."""
+    """An exact number from JSON: an integer, a decimal, or a string such as ``"7/6"``.
+
+    Raises:
+        InvalidInput: no number, or of more than 1000 characters or an exponent beyond 400.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise _wrong("a number", value, place)
-    text = value if isinstance(value, str) else repr(value)
+    text = value if isinstance(value, str) else _show(value)
+    found = _FRACTION.fullmatch(text) if len(text) <= _MAX_FRACTION_TEXT else None
     # The exponent is bounded before Fraction sees it: 1e999999999 would fill the memory.
-    _, _, exponent = text.lower().partition("e")
-    try:
-        if len(text) > _MAX_FRACTION_TEXT or abs(int(exponent or "0")) > _MAX_FRACTION_TEXT:
-            raise ValueError
-        return Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise InvalidInput(
-            f"{text[:40]!r} is not a number", place=place, remedy='write 25, 0.7 or "7/6"'
-        ) from None
+    if found is not None and abs(int(found["exponent"] or "0")) <= _MAX_EXPONENT:
+        try:
+            return Fraction(text)
+        except ZeroDivisionError:
+            pass
+    raise InvalidInput(
+        f"{_show(value)} is not a number", place=place, remedy='write 25, 0.7 or "7/6"'
+    )
 
 
 def _dataclass(cls: type[T], data: object, place: str) -> T:
@@ -93,12 +135,12 @@ def _dataclass(cls: type[T], data: object, place: str) -> T:
     for key in data:
         if key not in known:
             raise InvalidInput(
-                f"unknown member {key!r}", place=place, remedy=nearest(str(key), known)
+                f"unknown member {_show(key)}", place=place, remedy=_near(key, known)
             )
     values: dict[str, object] = {}
     for name, hint, required in members:
         if name in data:
-            values[name] = _decode(hint, data[name], f"{place}.{name}" if place else name)
+            values[name] = _decode(hint, data[name], _inside(place, name))
         elif required:
             raise InvalidInput(f"member {name!r} is missing", place=place)
     try:
@@ -120,7 +162,7 @@ def _choose(options: tuple[Any, ...], data: object, place: str) -> Any:
         kind = data.get("kind")
         if not isinstance(kind, str) or kind not in kinds:
             raise InvalidInput(
-                f"unknown kind {kind!r}", place=place, remedy=nearest(str(kind), kinds)
+                f"unknown kind {_show(kind)}", place=place, remedy=_near(kind, kinds)
             )
         return _decode(kinds[kind], data, place)
     raise TypeError(f"no way to tell {options} apart")
@@ -132,11 +174,9 @@ def _decode(hint: Any, data: object, place: str) -> Any:
         return _choose(get_args(hint), data, place)
     if origin is Literal:
         allowed = get_args(hint)
-        if data not in allowed or isinstance(data, bool):
+        if not any(type(data) is type(item) and data == item for item in allowed):
             raise InvalidInput(
-                f"{data!r} is not allowed",
-                place=place,
-                remedy=nearest(str(data), map(str, allowed)),
+                f"{_show(data)} is not allowed", place=place, remedy=_near(data, allowed)
             )
         return data
     if origin is tuple:
@@ -153,7 +193,7 @@ def _decode(hint: Any, data: object, place: str) -> Any:
         if not isinstance(data, Mapping):
             raise _wrong("an object", data, place)
         value_hint = get_args(hint)[1]
-        return {k: _decode(value_hint, v, f"{place}.{k}" if place else k) for k, v in data.items()}
+        return {k: _decode(value_hint, v, _inside(place, k)) for k, v in data.items()}
     if hint is Any:
         return data
     if hint is Fraction:
@@ -162,9 +202,9 @@ def _decode(hint: Any, data: object, place: str) -> Any:
         try:
             return hint(data)
         except ValueError:
-            values = [str(item.value) for item in hint]
+            values = [item.value for item in hint]
             raise InvalidInput(
-                f"{data!r} is not allowed", place=place, remedy=nearest(str(data), values)
+                f"{_show(data)} is not allowed", place=place, remedy=_near(data, values)
             ) from None
     if dataclasses.is_dataclass(hint):
         return _dataclass(cast(type, hint), data, place)
@@ -175,7 +215,13 @@ def _decode(hint: Any, data: object, place: str) -> Any:
     if hint is int and isinstance(data, int) and not isinstance(data, bool):
         return data
     if hint is float and isinstance(data, int | float) and not isinstance(data, bool):
-        return float(data)
+        try:
+            number = float(data)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            raise InvalidInput("not a finite number", place=place)
+        return number
     names = {str: "a string", bool: "a boolean", int: "an integer", float: "a number"}
     if hint in names:
         raise _wrong(names[hint], data, place)
