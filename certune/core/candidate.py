@@ -39,13 +39,12 @@ class File:
 class Candidate:
     """An elaborated payload.
 
-    `artefact` is the canonical form that identity and known answers go by, itself a payload of
-    the format `format` that elaborates to itself; `files` are derived from it for the runtimes
-    that load them and are judged themselves. `value` is the family's parsed form of the artefact.
+    `artefact` is the canonical form that identity and known answers go by, itself a payload that
+    elaborates to itself; `files` are derived from it for the runtimes that load them and are
+    judged themselves. `value` is the family's parsed form of the artefact.
     """
 
     payload: Payload
     artefact: File
-    format: str
     files: tuple[File, ...] = ()
     value: Any = field(default=None, compare=False, repr=False)

@@ -69,7 +69,9 @@ def _string(value: str) -> str:
     return text
 
 
-def _utf16(key: str) -> bytes:
+def _utf16(key: object) -> bytes:
+    if not isinstance(key, str):
+        raise TypeError(f"a key of type {type(key).__name__} has no JSON form")
     return key.encode("utf-16-be", "surrogatepass")
 
 
@@ -96,7 +98,7 @@ def _write(value: Json, out: list[str], depth: int) -> None:
             _write(value[key], out, depth + 1)
             separator = ","
         out.append("{}" if separator == "{" else "}")
-    elif isinstance(value, Sequence):
+    elif isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
         separator = "["
         for item in value:
             out.append(separator)

@@ -1,0 +1,54 @@
+"""The command line. Solvers and client libraries load when a command uses them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from certune import __version__
+from certune.cli.judge import check
+from certune.cli.look import agents, export, ledger_app, show, tasks
+from certune.cli.optimize import optimize, resume
+
+app = typer.Typer(
+    name="certune",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Agents propose; certune proves or measures; nothing else gets in.\n\n"
+    "Begin with:  certune optimize collective/allgather -p topology=dgx1\n\n"
+    "Exit codes: 0 accepted or clean, 1 refused, 2 usage, 3 infrastructure, 130 interrupted.",
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"certune {__version__}")  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def certune(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Nothing of its own; commands follow."""
+
+
+app.command()(optimize)
+app.command()(resume)
+app.command()(check)
+app.command()(show)
+app.command()(tasks)
+app.command()(agents)
+app.command()(export)
+app.add_typer(ledger_app, name="ledger")
+
+
+def main() -> None:
+    """Entry point of the `certune` script."""
+    app()

@@ -1,0 +1,138 @@
+"""`certune verify` and `certune check`: judge files, repeat certificates."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from certune.cli.guard import INFRASTRUCTURE, REFUSED, AsJson, guarded, read_file
+from certune.cli.options import pairs
+
+
+def _say(text: str = "") -> None:
+    print(text)  # noqa: T201
+
+
+def verify_candidate(task: str, path: Path, parameter: list[str], as_json: bool) -> None:
+    """Judge one file as a candidate for a task: obligations, metrics, distance to the bound."""
+    from certune import plugins
+    from certune.acceptance import amount, best_bound
+    from certune.cli.live import percent
+    from certune.cli.optimize import context
+    from certune.core.candidate import Payload
+    from certune.core.codec import encode
+    from certune.core.spec import goal_metrics
+    from certune.judging import judge
+
+    opened = plugins.open_task(plugins.spec(task, pairs(parameter, "--parameter")))
+    data = read_file(path, "candidate")
+    payload = Payload(opened.recognise(data), data)
+    judged = judge(opened, payload, context())
+    bounds = opened.bounds(context())
+    if as_json:
+        json.dump(
+            {
+                "status": judged.verdict.status.value,
+                "met": judged.verdict.met,
+                "spec": opened.spec.digest,
+                "obligations": encode(judged.verdict.obligations),
+                "metrics": encode(judged.measurement.values) if judged.measurement else None,
+                "bounds": encode(tuple(bounds)),
+            },
+            sys.stdout,
+            indent=2,
+        )
+        _say()
+    else:
+        _say(f"{path}: {judged.verdict.status.value}")
+        for obligation in judged.verdict.obligations:
+            _say(f"  {obligation.status.value:<9} {obligation.name}: {obligation.claim}")
+            if obligation.counterexample:
+                _say(f"            {obligation.counterexample.sentence}")
+        values = judged.measurement.values if judged.measurement else {}
+        for metric in goal_metrics(opened.spec.goal):
+            if metric.name not in values:
+                continue
+            told = f"  {metric.name} {amount(values[metric.name], metric.unit)}"
+            bound = best_bound(metric, bounds)
+            if bound is not None:
+                distance = metric.gap(values[metric.name], bound.value)
+                told += f", proven bound {amount(bound.value, metric.unit)}"
+                told += "" if distance is None else f", gap {percent(float(distance))}"
+            _say(told)
+    if not judged.verdict.met:
+        raise typer.Exit(REFUSED)
+
+
+@guarded
+def check(
+    certificate: Annotated[Path, typer.Argument(help="A certificate; its files lie beside it.")],
+    files: Annotated[
+        Path | None, typer.Option("--files", help="The folder of its files, if elsewhere.")
+    ] = None,
+    expect_spec: Annotated[
+        str | None, typer.Option("--expect-spec", help="The spec digest it must be about.")
+    ] = None,
+    expect_key: Annotated[
+        str | None,
+        typer.Option("--expect-key", help="The public key it must be signed with: text or file."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Repeat the evidence of a certificate, trusting nobody.
+
+    Answers confirmed (exit 0), refuted (1), or not repeatable here (3). Without --expect-spec
+    it says only that the certificate is true of the specification that it names itself.
+    """
+    from certune.certificate import match_files, open_certificate
+    from certune.cli.optimize import context
+    from certune.core.errors import InvalidInput
+    from certune.recheck import recheck
+    from certune.signing import public_key
+
+    try:
+        opened = open_certificate(read_file(certificate, "certificate"))
+    except InvalidInput as error:
+        raise error.within(str(certificate)) from None
+    acceptance = opened.acceptance
+    if expect_spec is not None and acceptance.spec.digest != expect_spec:
+        _say(f"refuted: it is about the spec {acceptance.spec.digest}, not {expect_spec}")
+        raise typer.Exit(REFUSED)
+    if expect_key is not None:
+        key = public_key(expect_key)
+        if opened.key != key:
+            signed = "not signed" if opened.key is None else f"signed by {opened.key.text}"
+            _say(f"refuted: it is {signed}, not by the key expected")
+            raise typer.Exit(REFUSED)
+    matched = match_files(opened.statement, files or certificate.parent)
+    report = recheck(acceptance, {file.name: file.data for file in matched}, context())
+    signed_by = opened.key.text if opened.key else None
+    pinned = [
+        f"signed by {signed_by}" if signed_by else "not signed",
+        "the spec is pinned" if expect_spec else "the spec is the certificate's own word",
+    ]
+    if as_json:
+        json.dump(
+            {
+                "answer": report.answer,
+                "spec": acceptance.spec.digest,
+                "signer": signed_by,
+                "findings": [vars(finding) for finding in report.findings],
+            },
+            sys.stdout,
+            indent=2,
+        )
+        _say()
+    else:
+        for finding in report.findings:
+            _say(f"  {finding.answer:<14} {finding.subject}: {finding.detail}")
+        _say(f"{report.answer}: {acceptance.spec.task}, {acceptance.decision.why}")
+        _say(f"spec {acceptance.spec.digest}; {'; '.join(pinned)}")
+    if report.answer == "refuted":
+        raise typer.Exit(REFUSED)
+    if report.answer == "not-repeatable":
+        raise typer.Exit(INFRASTRUCTURE)

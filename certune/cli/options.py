@@ -1,0 +1,79 @@
+"""How options are written on the command line: key=value, budgets, sizes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from fractions import Fraction
+
+from certune.core.budget import Budget
+from certune.core.codec import fraction
+from certune.core.errors import ConfigurationError, InvalidInput, nearest
+
+DEFAULT_BUDGET = "time=10m"
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_BUDGETS = ("attempts", "time", "tokens", "money")
+
+
+def pairs(texts: Iterable[str], option: str) -> dict[str, str]:
+    """``key=value`` texts as a mapping; each key once."""
+    values: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise ConfigurationError(
+                f"{text!r} is not key=value", place=option, remedy="as in topology=dgx1"
+            )
+        if key in values:
+            raise ConfigurationError(f"{key!r} is given twice", place=option)
+        values[key] = value
+    return values
+
+
+def seconds(text: str, place: str) -> float:
+    """A duration such as 90s, 10m or 1h in seconds."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if not found:
+        raise ConfigurationError(
+            f"{text!r} is no duration", place=place, remedy="as in 90s, 10m, 1h"
+        )
+    return float(found[1]) * _SECONDS[found[2] or "s"]
+
+
+def _count(text: str, place: str) -> int:
+    if not re.fullmatch(r"\d{1,15}", text):
+        raise ConfigurationError(f"{text!r} is no count", place=place, remedy="as in 100")
+    return int(text)
+
+
+def budget(texts: Iterable[str]) -> Budget:
+    """A budget from ``attempts=100``, ``time=10m``, ``tokens=50000``, ``money=2.50``.
+
+    A duration alone is a time. Several may be given, or one joined by commas.
+    """
+    limits: dict[str, str] = {}
+    for text in (part for joined in texts for part in joined.split(",")):
+        key, equals, value = text.partition("=")
+        if not equals:
+            key, value = "time", text
+        if key not in _BUDGETS:
+            raise ConfigurationError(
+                f"there is no budget {key!r}", place="--budget", remedy=nearest(key, _BUDGETS)
+            )
+        if key in limits:
+            raise ConfigurationError(f"{key!r} is given twice", place="--budget")
+        limits[key] = value
+    money: Fraction | None = None
+    if "money" in limits:
+        try:
+            money = fraction(limits["money"], "money")
+        except InvalidInput as error:
+            raise ConfigurationError(error.message, place="--budget money") from None
+    place = "--budget"
+    return Budget(
+        attempts=_count(limits["attempts"], place) if "attempts" in limits else None,
+        seconds=seconds(limits["time"], place) if "time" in limits else None,
+        tokens=_count(limits["tokens"], place) if "tokens" in limits else None,
+        money=money,
+    )

@@ -1,0 +1,168 @@
+"""`certune check`: repeat the evidence of a certificate from specification and files alone.
+
+Nothing recorded is believed: not the ledger, not the certificate's own statuses or numbers.
+The task is rebuilt from the specification in the certificate, the artefact is parsed and judged
+again, every file is derived and compared, every bound is repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from certune import plugins
+from certune.acceptance import Incumbent, decide
+from certune.certificate import Acceptance
+from certune.core.candidate import Payload
+from certune.core.errors import InfrastructureError, NotRepeatable
+from certune.core.family import Context, Task
+from certune.core.measurement import Bound
+from certune.judging import Judged, judge
+
+Answer: TypeAlias = Literal["confirmed", "refuted", "not-repeatable"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was repeated, and what came out."""
+
+    subject: str
+    answer: Answer
+    detail: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """All findings. Refuted if one is; confirmed only if every one is."""
+
+    findings: tuple[Finding, ...] = field(default=())
+
+    @property
+    def answer(self) -> Answer:
+        """The answer as a whole."""
+        answers = {finding.answer for finding in self.findings}
+        if "refuted" in answers:
+            return "refuted"
+        return "not-repeatable" if "not-repeatable" in answers or not answers else "confirmed"
+
+
+def recheck(acceptance: Acceptance, files: Mapping[str, bytes], context: Context) -> Report:
+    """Repeat an acceptance. `files` are the certificate's subjects, matched by digest already.
+
+    Raises:
+        InvalidInput: the specification in the certificate is not one.
+    """
+    try:
+        task = plugins.open_task(acceptance.spec)
+        artefact = files[acceptance.artefact]
+        judged = judge(task, Payload(task.recognise(artefact), artefact), context)
+    except (NotRepeatable, InfrastructureError) as error:
+        return Report((Finding("task", "not-repeatable", str(error)),))
+    findings = [*_obligations(acceptance, judged), *_files(judged, files, acceptance.artefact)]
+    if judged.measurement is not None:
+        findings += _metrics(acceptance, judged)
+        findings += _bounds(acceptance, task, context)
+        findings += _decision(acceptance, task, judged, context)
+    return Report(tuple(findings))
+
+
+def _obligations(acceptance: Acceptance, judged: Judged) -> list[Finding]:
+    found = []
+    for obligation in judged.verdict.obligations:
+        told = obligation.claim
+        if obligation.counterexample is not None:
+            told = obligation.counterexample.sentence
+        told = f"{obligation.status.value}: {told}"
+        found.append(Finding(obligation.name, "confirmed" if obligation.met else "refuted", told))
+    claimed = {o.name: o.status for o in acceptance.obligations}
+    shown = {o.name: o.status for o in judged.verdict.obligations}
+    for name, status in claimed.items():
+        if name not in shown:
+            found.append(Finding(name, "refuted", "claimed, and no such obligation exists"))
+        elif shown[name] < status:
+            told = f"claimed {status.value}, found {shown[name].value}"
+            found.append(Finding(name, "refuted", told))
+    if not judged.verdict.met:
+        found.append(Finding("verdict", "refuted", "an obligation is not met"))
+    return found
+
+
+def _files(judged: Judged, files: Mapping[str, bytes], artefact: str) -> list[Finding]:
+    """What is used is what was judged: each file must be the one derived from the artefact."""
+    if judged.candidate is None:
+        return []
+    derived = {judged.candidate.artefact.name: judged.candidate.artefact.data}
+    derived |= {file.name: file.data for file in judged.candidate.files}
+    found = []
+    for name, data in files.items():
+        if name not in derived:
+            found.append(Finding(name, "refuted", "no such file follows from the artefact"))
+        elif derived[name] != data:
+            found.append(Finding(name, "refuted", "differs from what follows from the artefact"))
+        else:
+            found.append(Finding(name, "confirmed", "is what was judged"))
+    return found
+
+
+def _metrics(acceptance: Acceptance, judged: Judged) -> list[Finding]:
+    claimed, shown = acceptance.measurement, judged.measurement
+    if claimed is None or shown is None:
+        return [Finding("metrics", "refuted", "claimed without metrics, which the task has")]
+    if claimed.taken != shown.taken:
+        told = f"claimed {claimed.taken}, found {shown.taken}"
+        return [Finding("metrics", "refuted", told)]
+    if claimed.taken == "measured":
+        told = "measured values belong to the machine they were taken on"
+        return [Finding("metrics", "not-repeatable", told)]
+    for name in sorted(set(claimed.values) | set(shown.values)):
+        if claimed.values.get(name) != shown.values.get(name):
+            told = f"{name}: claimed {claimed.values.get(name)}, found {shown.values.get(name)}"
+            return [Finding("metrics", "refuted", told)]
+    return [Finding("metrics", "confirmed", f"all {len(shown.values)} values are the same")]
+
+
+def _bounds(acceptance: Acceptance, task: Task, context: Context) -> list[Finding]:
+    found = []
+    for bound in acceptance.bounds:
+        subject = f"bound {bound.name}"
+        try:
+            held = task.recheck(bound, context)
+        except (NotRepeatable, InfrastructureError) as error:
+            found.append(Finding(subject, "not-repeatable", str(error)))
+            continue
+        found.append(Finding(subject, "confirmed" if held else "refuted", bound.claim))
+    return found
+
+
+def _decision(
+    acceptance: Acceptance, task: Task, judged: Judged, context: Context
+) -> list[Finding]:
+    """The candidate is better than the baseline, and beats no bound that holds.
+
+    Which incumbent stood at that time is the ledger's word and is not repeated; that the
+    candidate beats the specification's own baseline is.
+    """
+    if judged.measurement is None:
+        return []
+    incumbent = Incumbent()
+    baseline = task.baseline()
+    if baseline is not None:
+        base = judge(task, baseline.payload, context)
+        if base.measurement is not None:
+            incumbent = incumbent.improved(
+                task.spec.goal, base.measurement.values, f"the baseline {baseline.name}"
+            )
+            claimed = acceptance.baseline
+            if claimed is not None and (
+                claimed.values != base.measurement.values and base.measurement.taken != "measured"
+            ):
+                return [Finding("baseline", "refuted", "its metrics are not those claimed")]
+    bounds: list[Bound] = [*task.bounds(context), *acceptance.bounds]
+    decision = decide(
+        task.spec.goal, judged.verdict, judged.measurement, incumbent, bounds, acceptance.comparison
+    )
+    answer: Answer = "confirmed" if decision.accepted else "refuted"
+    if judged.measurement.taken == "measured" and decision.accepted:
+        answer = "not-repeatable"
+    return [Finding("decision", answer, decision.why)]
