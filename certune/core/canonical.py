@@ -21,6 +21,7 @@ MAX_SAFE_INTEGER = 2**53 - 1  # RFC 8785 follows IEEE 754 doubles; larger ones a
 MAX_DEPTH = 64  # of what is read from others
 DEEPEST = 2 * MAX_DEPTH  # of what is written: records and certificates wrap what was read
 
+_BYTES = (bytes, bytearray, memoryview)  # sequences of integers, but no arrays
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -98,7 +99,9 @@ def _write(value: Json, out: list[str], depth: int) -> None:
             _write(value[key], out, depth + 1)
             separator = ","
         out.append("{}" if separator == "{" else "}")
-    elif isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
+    elif isinstance(value, Sequence):
+        if type(value) in _BYTES:
+            raise TypeError("bytes have no JSON form")
         separator = "["
         for item in value:
             out.append(separator)
