@@ -6,37 +6,34 @@ judged here, in this order: parse, elaborate, known?, check, evaluate, decide, r
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
-from certune.acceptance import Incumbent, best_bound, decide, gap
-from certune.certificate import Acceptance, build, seal
+from certune.acceptance import Incumbent, decide
 from certune.core.agent import Agent, AgentFactory, AgentSetup, Brief
 from certune.core.budget import Budget, Spent
-from certune.core.candidate import Candidate, File, Payload
+from certune.core.candidate import Payload
 from certune.core.codec import decode, encode
 from certune.core.errors import (
     BudgetSpent,
     Crashed,
     InfrastructureError,
-    InvalidInput,
     LedgerError,
     Unavailable,
 )
 from certune.core.family import Context, Task
-from certune.core.measurement import Bound, Comparison, Measurement
+from certune.core.measurement import Bound, Comparison
 from certune.core.obligation import Verdict
-from certune.core.proof import Answer, Prover, Query
 from certune.core.spec import goal_metrics
 from certune.core.trial import Proposal, Trial
-from certune.environment import fingerprint
 from certune.judging import Judged, check, elaborate, evaluate, judge
 from certune.ledger import Ledger
+from certune.session.evidence import Keeping, certify
+from certune.session.plan import Plan, Rival, accepted_before, new_identity, now
+from certune.session.standing import Reference, Standing
 from certune.signing import Signer
 
 Event: TypeAlias = Trial | Bound
@@ -58,48 +55,6 @@ class Run:
     trouble: Exception | None = None
 
 
-@dataclass(frozen=True)
-class Reference:
-    """What results are compared with: a name and its metrics."""
-
-    name: str
-    measurement: Measurement
-
-
-@dataclass(frozen=True)
-class Rival:
-    """An incumbent to begin with: its name and payload."""
-
-    name: str
-    payload: Payload
-
-
-@dataclass(frozen=True)
-class _NamedRival:
-    """A rival as recorded: its payload by digest."""
-
-    name: str
-    format: str
-    payload: str
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What is recorded of how a session began, beside its specification and budget."""
-
-    options: Mapping[str, str]
-    rivals: tuple[_NamedRival, ...]
-
-
-def new_identity() -> str:
-    """A session's name: when it began (UTC) and four random digits."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _nothing(_: Event) -> None:
     return None
 
@@ -118,23 +73,21 @@ class Session:
         self.identity = identity
         self.task = task
         self.record = ledger.session(identity)
-        self._plan = decode(_Plan, self.record.options, "options")
+        self._plan = decode(Plan, self.record.options, "options")
         self._asked = threading.Event()
         self._deadline: float | None = None
         given = context or Context()
-        self._kept: dict[str, bytes] = {}
+        self._keeping = Keeping(given.prover) if given.prover else None
         self.context = replace(
             given,
-            prover=given.prover and _Keeping(given.prover, self._kept),
+            prover=self._keeping,
             stopped=lambda: self.stopping or given.stopped(),
         )
         self.signer: Signer | None = None
         self._watch: Watcher = _nothing
         self._trials = list(ledger.trials(identity))
         self._bounds: list[Bound] = []
-        self._incumbent = Incumbent()
-        self._best: dict[str, Candidate] = {}
-        self._baseline: Reference | None = None
+        self._standing = Standing(task)
         self._since = time.monotonic()
 
     # -- beginning -------------------------------------------------------------------------
@@ -162,9 +115,8 @@ class Session:
         """
         identity = new_identity()
         if rivals is None:
-            rivals = _accepted_before(ledger, task)
-        named = [_NamedRival(r.name, r.payload.format, r.payload.digest) for r in rivals]
-        plan = encode(_Plan(dict(options or {}), tuple(named)))
+            rivals = accepted_before(ledger, task.spec)
+        plan = encode(Plan.of(options or {}, list(rivals)))
         assert isinstance(plan, Mapping)
         ledger.start(
             identity,
@@ -195,12 +147,7 @@ class Session:
         session = cls(ledger, identity, task, context=context)
         if budget is not None:
             session.record = replace(session.record, budget=budget)
-        session._prepare(
-            [
-                Rival(rival.name, Payload(rival.format, ledger.blob(rival.payload)))
-                for rival in session._plan.rivals
-            ]
-        )
+        session._prepare(session._plan.load_rivals(ledger))
         return session
 
     def _prepare(self, rivals: Sequence[Rival]) -> None:
@@ -209,27 +156,7 @@ class Session:
             self._claim(bound)
         for bound in self.ledger.bounds(self.identity):
             self._claim(bound)
-        baseline = self.task.baseline()
-        if baseline is not None:
-            judged = judge(self.task, baseline.payload, self.context)
-            if judged.measurement is None:
-                failure = judged.verdict.failure
-                raise Crashed(
-                    f"the task's own baseline {baseline.name!r} is not correct: "
-                    f"{failure.counterexample if failure else judged.verdict.status.value}"
-                )
-            self._baseline = self._enthrone(f"the baseline {baseline.name}", judged)
-        for rival in rivals:
-            judged = judge(self.task, rival.payload, self.context)
-            failure = judged.verdict.failure
-            if failure is not None:
-                told = failure.counterexample.sentence if failure.counterexample else failure.claim
-                raise InvalidInput(
-                    f"{rival.name} is {failure.status.value}: {told}",
-                    place="incumbent",
-                    remedy="name another, or none for the baseline alone",
-                )
-            self._enthrone(rival.name, judged)
+        self._standing.begin(rivals, self.context)
         for trial in self._trials:
             if trial.accepted:
                 judged = judge(self.task, self.history.payload(trial), self.context)
@@ -238,19 +165,7 @@ class Session:
                         f"trial {trial.number} was accepted and does not hold when judged again; "
                         "run `certune ledger verify`"
                     )
-                if judged.measurement is not None:
-                    self._enthrone(f"trial {trial.number}", judged)
-
-    def _enthrone(self, name: str, judged: Judged) -> Reference:
-        """Let a judged candidate take the place of the incumbent wherever it is better."""
-        assert judged.measurement is not None
-        assert judged.candidate is not None
-        before = self._incumbent
-        self._incumbent = before.improved(self.task.spec.goal, judged.measurement.values, name)
-        for metric, holder in self._incumbent.names.items():
-            if before.names.get(metric) != holder:
-                self._best[metric] = judged.candidate
-        return Reference(name, judged.measurement)
+                self._standing.take(f"trial {trial.number}", judged)
 
     # -- what agents see -------------------------------------------------------------------
 
@@ -272,12 +187,12 @@ class Session:
     @property
     def incumbent(self) -> Incumbent:
         """What the next candidate has to beat."""
-        return self._incumbent
+        return self._standing.incumbent
 
     @property
     def baseline(self) -> Reference | None:
         """The baseline with its metrics; None for a goal that is a proof."""
-        return self._baseline
+        return self._standing.baseline
 
     def ask(self) -> Brief:
         """What an agent is told: the task's brief with the bounds known by now."""
@@ -297,7 +212,7 @@ class Session:
         limit = self.record.budget.exhausted(spent)
         if limit is not None:
             raise BudgetSpent(f"the budget of {limit} is spent")
-        started = _now()
+        started = now()
         trial = Trial(
             number=len(self._trials) + 1,
             session=self.identity,
@@ -335,12 +250,9 @@ class Session:
             return self._decide(trial, Judged(verdict, candidate))
         measurement = evaluate(self.task, candidate, self.context)
         comparison = None
-        if measurement.taken == "measured":
-            for metric in goal_metrics(self.task.spec.goal):
-                if metric.name in self._best:
-                    rival = self._best[metric.name]
-                    comparison = self.task.compare(candidate, rival, self.context)
-                    break
+        rival = self._standing.rival
+        if measurement.taken == "measured" and rival is not None:
+            comparison = self.task.compare(candidate, rival, self.context)
         return self._decide(trial, Judged(verdict, candidate, measurement), comparison)
 
     def _decide(
@@ -350,7 +262,7 @@ class Session:
             self.task.spec.goal,
             judged.verdict,
             judged.measurement,
-            self._incumbent,
+            self.incumbent,
             self._bounds,
             comparison,
         )
@@ -373,46 +285,21 @@ class Session:
             files = (judged.candidate.artefact, *judged.candidate.files)
             trial = replace(trial, files={file.name: file.digest for file in files})
             blobs += [file.data for file in files]
-            sealed = self._certify(trial, judged, files)
+            sealed = certify(
+                self.task,
+                trial,
+                files,
+                incumbent=self.incumbent,
+                baseline=self.baseline,
+                bounds=self._bounds,
+                signer=self.signer,
+            )
         self.ledger.record_trial(trial, blobs=blobs, certificate=sealed)
         self._since = now
         self._trials.append(trial)
-        if trial.accepted and judged is not None and judged.measurement is not None:
-            self._enthrone(f"trial {trial.number}", judged)
+        if trial.accepted and judged is not None:
+            self._standing.take(f"trial {trial.number}", judged)
         return trial
-
-    def _certify(self, trial: Trial, judged: Judged, files: Sequence[File]) -> bytes:
-        assert trial.decision is not None
-        metrics = goal_metrics(self.task.spec.goal)
-        values = judged.measurement.values if judged.measurement else {}
-        gaps = {m.name: gap(m, values[m.name], self._bounds) for m in metrics if m.name in values}
-        machine = fingerprint()
-        acceptance = Acceptance(
-            spec=self.task.spec,
-            spec_digest=self.task.spec.digest,
-            status=judged.verdict.status,
-            obligations=judged.verdict.obligations,
-            measurement=judged.measurement,
-            comparison=trial.comparison,
-            baseline_name=self._baseline.name if self._baseline else "",
-            baseline=self._baseline.measurement if self._baseline else None,
-            incumbent=dict(self._incumbent.values),
-            bounds=tuple(self._bounds),
-            gaps={name: value for name, value in gaps.items() if value is not None},
-            decision=trial.decision,
-            payload=trial.payload,
-            payload_format=trial.payload_format,
-            artefact=files[0].name,
-            artefact_format=self.task.recognise(files[0].data),
-            environment=machine,
-            versions={"certune": machine.certune, **machine.packages},
-            session=self.identity,
-            agent=trial.agent,
-            trial=trial.number,
-            created=trial.started,
-            provenance=trial.provenance,
-        )
-        return seal(build(acceptance, files), self.signer)
 
     # -- running ---------------------------------------------------------------------------
 
@@ -435,14 +322,9 @@ class Session:
     @property
     def nothing_better(self) -> bool:
         """Whether no candidate can be better: a proof is there, or every bound is met."""
-        metrics = goal_metrics(self.task.spec.goal)
-        if not metrics:
+        if not goal_metrics(self.task.spec.goal):
             return any(trial.accepted for trial in self._trials)
-        for metric in metrics:
-            bound = best_bound(metric, self._bounds)
-            if bound is None or self._incumbent.values.get(metric.name) != bound.value:
-                return False
-        return True
+        return self._standing.meets(self._bounds)
 
     def make_agent(self, factory: AgentFactory) -> Agent:
         """An agent for this session, with the options that it was started with."""
@@ -471,8 +353,7 @@ class Session:
                     f"the bound {bound.name!r} ({bound.claim}) contradicts trial {trial.number}, "
                     "which was accepted: one of the two proofs is wrong"
                 )
-        query = bound.evidence.get("query")
-        kept = [self._kept[query]] if isinstance(query, str) and query in self._kept else []
+        kept = self._keeping.texts(bound) if self._keeping else []
         self.ledger.record_bound(self.identity, bound, blobs=kept)
         self._bounds.append(bound)
 
@@ -540,20 +421,6 @@ class Session:
         return "exhausted", f"{agent.name} has nothing more to propose", None
 
 
-class _Keeping:
-    """A prover that keeps the text of every query, for the evidence of what it shows."""
-
-    def __init__(self, prover: Prover, kept: dict[str, bytes]) -> None:
-        self._prover = prover
-        self._kept = kept
-
-    def decide(self, query: Query, *, seconds: float) -> Answer:
-        answer = self._prover.decide(query, seconds=seconds)
-        if answer.result == "unsat":
-            self._kept[query.digest] = query.text
-        return answer
-
-
 class _History:
     """The live, read-only view of a session that agents get."""
 
@@ -570,20 +437,3 @@ class _History:
 
     def payload(self, trial: Trial) -> Payload:
         return Payload(trial.payload_format, self._session.ledger.blob(trial.payload))
-
-
-def _accepted_before(ledger: Ledger, task: Task) -> list[Rival]:
-    """The best that this project has accepted for the same specification, entry by entry."""
-    incumbent = Incumbent()
-    trials: dict[str, Trial] = {}
-    for trial in ledger.accepted(task.spec.digest):
-        if trial.measurement is None:
-            continue
-        name = f"trial {trial.number} of session {trial.session}"
-        trials[name] = trial
-        incumbent = incumbent.improved(task.spec.goal, trial.measurement.values, name)
-    holders = dict.fromkeys(incumbent.names.values())
-    return [
-        Rival(name, Payload(trials[name].payload_format, ledger.blob(trials[name].payload)))
-        for name in holders
-    ]
