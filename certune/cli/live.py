@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from certune.acceptance import amount, best_bound, gap
+from certune.core.agent import Notice
 from certune.core.measurement import Bound
 from certune.core.spec import goal_metrics
 from certune.core.trial import Trial
@@ -91,6 +92,7 @@ class Screen:
         self._began = time.monotonic()
         self._earlier = session.spent.seconds
         self._live: Live | None = None
+        self._passing = ""
 
     def __enter__(self) -> Screen:
         if self._console.is_terminal:
@@ -109,7 +111,13 @@ class Screen:
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
-        if isinstance(event, Trial):
+        if isinstance(event, Notice):
+            self._passing = event.text if event.passing else ""
+            if event.passing:
+                return
+            text = Text(f"      {event.text}", style="dim")
+        elif isinstance(event, Trial):
+            self._passing = ""
             text = Text(line(self._session, event), no_wrap=self._console.is_terminal)
             text.stylize(STYLES.get(outcome(event), ""))
         else:
@@ -145,6 +153,8 @@ class Screen:
                         + ("unknown" if distance is None else percent(float(distance)))
                     )
                 )
+        if self._passing:
+            parts.append(Text(self._passing, style="dim", no_wrap=True, overflow="ellipsis"))
         return Group(*parts)
 
 

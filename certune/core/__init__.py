@@ -1,7 +1,16 @@
 """The nouns and protocols of certune. Pure data, no I/O, standard library only."""
 
-from certune.core.agent import Agent, AgentFactory, AgentSetup, Brief, History, PayloadFormat
-from certune.core.budget import Budget, Spent
+from certune.core.agent import (
+    Agent,
+    AgentFactory,
+    AgentSetup,
+    Brief,
+    History,
+    Notice,
+    PayloadFormat,
+    StartingPoint,
+)
+from certune.core.budget import Budget, Remaining, Spent
 from certune.core.candidate import Candidate, File, Payload
 from certune.core.canonical import Json
 from certune.core.errors import (
@@ -68,6 +77,7 @@ __all__ = [
     "Measurement",
     "Metric",
     "NotRepeatable",
+    "Notice",
     "Obligation",
     "Outcome",
     "Parameter",
@@ -77,10 +87,12 @@ __all__ = [
     "Proposal",
     "Prover",
     "Query",
+    "Remaining",
     "Runner",
     "Satisfy",
     "Solver",
     "Spent",
+    "StartingPoint",
     "Status",
     "Task",
     "TaskInfo",

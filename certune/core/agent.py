@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Protocol
 
+from certune.core.budget import Remaining
 from certune.core.candidate import Payload
 from certune.core.canonical import Json
+from certune.core.errors import InvalidInput
 from certune.core.measurement import Bound
 from certune.core.spec import TaskSpec
 from certune.core.trial import Proposal, Trial
@@ -24,8 +27,22 @@ class PayloadFormat:
 
 
 @dataclass(frozen=True)
+class StartingPoint:
+    """A correct candidate to begin from (the baseline, a rival): name, payload and metrics."""
+
+    name: str
+    payload: Payload
+    values: Mapping[str, Fraction]
+
+
+@dataclass(frozen=True)
 class Brief:
-    """All that an agent is told: what is wanted, the formats, the baseline, the bounds."""
+    """All that an agent is told: what is wanted, the formats, the baseline, the bounds.
+
+    `hints` are what the family says about its task, in words and tables. `repairs` says for an
+    obligation by name (``format`` for what does not parse) how such a failure is mended.
+    `starts` are the correct candidates that a session begins with, the baseline first.
+    """
 
     spec: TaskSpec
     task: str
@@ -33,6 +50,8 @@ class Brief:
     baselines: tuple[str, ...] = ()
     bounds: tuple[Bound, ...] = ()
     hints: tuple[str, ...] = field(default=())
+    repairs: Mapping[str, str] = field(default_factory=dict)
+    starts: tuple[StartingPoint, ...] = ()
 
 
 class History(Protocol):
@@ -77,20 +96,49 @@ class Agent(Protocol):
 
         Raises:
             InfrastructureError: the agent's model or tools failed; the session keeps its record.
+            BudgetSpent: what is left of the budget does not pay for another proposal.
         """
         ...
 
 
 @dataclass(frozen=True)
+class Notice:
+    """Words of an agent for whoever watches; not recorded. A `passing` one is replaced by the
+    next (the progress of a call)."""
+
+    text: str
+    passing: bool = False
+
+
+def _never() -> bool:
+    return False
+
+
+def _nobody(_: Notice) -> None:
+    return None
+
+
+def _no_record(name: str) -> Iterator[Payload]:
+    raise InvalidInput(f"there is no recorded session {name!r}")
+
+
+@dataclass(frozen=True)
 class AgentSetup:
-    """What an agent is made from: the user's options, and the family's built-in search.
+    """What an agent is made from: the user's options, and what the session lets it call.
 
     `search` runs the family's solvers anew and yields (solver, payload) pairs; the bounds that
-    the solvers prove go to the session, past the agent.
+    the solvers prove go to the session, past the agent. `remaining` is what the budget leaves
+    now, `stopped` whether the session was asked to stop or its time is over: an agent that waits
+    looks at it. `tell` says something to whoever watches. `recorded` yields the payloads of a
+    recorded session of the same project.
     """
 
     options: Mapping[str, str]
     search: Callable[[], Iterator[tuple[str, Payload]]]
+    remaining: Callable[[], Remaining] = Remaining
+    stopped: Callable[[], bool] = _never
+    tell: Callable[[Notice], None] = _nobody
+    recorded: Callable[[str], Iterator[Payload]] = _no_record
 
 
 class AgentFactory(Protocol):

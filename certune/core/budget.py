@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from certune.core.errors import InvalidInput
 
@@ -17,6 +18,16 @@ class Spent:
     seconds: float = 0.0
     tokens: int = 0
     money: Fraction = Fraction(0)
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """What is left of each limit, never below zero; None where there is no limit."""
+
+    attempts: int | None = None
+    seconds: float | None = None
+    tokens: int | None = None
+    money: Fraction | None = None
 
 
 @dataclass(frozen=True)
@@ -41,3 +52,12 @@ class Budget:
             if limit is not None and getattr(spent, name) >= limit:
                 return name
         return None
+
+    def remaining(self, spent: Spent) -> Remaining:
+        """What is left of each limit."""
+
+        def left(name: str) -> Any:
+            limit = getattr(self, name)
+            return None if limit is None else max(limit - getattr(spent, name), type(limit)(0))
+
+        return Remaining(left("attempts"), left("seconds"), left("tokens"), left("money"))

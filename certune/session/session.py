@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from certune.acceptance import Incumbent, decide
-from certune.core.agent import Agent, AgentFactory, AgentSetup, Brief
+from certune.core.agent import Agent, AgentFactory, AgentSetup, Brief, Notice
 from certune.core.budget import Budget, Spent
 from certune.core.candidate import Payload
 from certune.core.codec import decode, encode
@@ -36,7 +36,7 @@ from certune.session.plan import Plan, Rival, accepted_before, new_identity, now
 from certune.session.standing import Reference, Standing
 from certune.signing import Signer
 
-Event: TypeAlias = Trial | Bound
+Event: TypeAlias = Trial | Bound | Notice
 Watcher: TypeAlias = Callable[[Event], None]
 
 Stopped: TypeAlias = Literal["exhausted", "nothing-better", "budget", "asked", "trouble"]
@@ -195,8 +195,9 @@ class Session:
         return self._standing.baseline
 
     def ask(self) -> Brief:
-        """What an agent is told: the task's brief with the bounds known by now."""
-        return replace(self.task.brief(), bounds=tuple(self._bounds))
+        """What an agent is told: the task's brief, the bounds known by now, what stands."""
+        starts = tuple(self._standing.starts)
+        return replace(self.task.brief(), bounds=tuple(self._bounds), starts=starts)
 
     # -- the one door ----------------------------------------------------------------------
 
@@ -328,7 +329,21 @@ class Session:
 
     def make_agent(self, factory: AgentFactory) -> Agent:
         """An agent for this session, with the options that it was started with."""
-        return factory(AgentSetup(self._plan.options, self._search))
+        return factory(
+            AgentSetup(
+                self._plan.options,
+                self._search,
+                remaining=lambda: self.record.budget.remaining(self.spent),
+                stopped=lambda: self.stopping,
+                tell=lambda notice: self._watch(notice),
+                recorded=self._recorded,
+            )
+        )
+
+    def _recorded(self, name: str) -> Iterator[Payload]:
+        """What was sent in a recorded session of this project, in its order."""
+        for trial in self.ledger.trials(self.ledger.session(name).id):
+            yield Payload(trial.payload_format, self.ledger.blob(trial.payload))
 
     def _search(self) -> Iterator[tuple[str, Payload]]:
         """What the family's solvers find; what they prove goes to the session alone."""
@@ -398,6 +413,8 @@ class Session:
                 proposal = next(proposals, None)
                 if proposal is None:
                     break
+            except BudgetSpent as error:
+                return "budget", str(error), None
             except InfrastructureError as error:
                 failures += 1
                 if failures >= PATIENCE or isinstance(error, Unavailable):

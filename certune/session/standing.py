@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from certune.acceptance import Incumbent, best_bound
-from certune.core.candidate import Candidate
+from certune.core.agent import StartingPoint
+from certune.core.candidate import Candidate, Payload
 from certune.core.errors import Crashed, InvalidInput
 from certune.core.family import Context, Task
 from certune.core.measurement import Bound, Measurement
@@ -32,6 +33,7 @@ class Standing:
         self._holders: dict[str, Candidate] = {}
         self.incumbent = Incumbent()
         self.baseline: Reference | None = None
+        self.starts: list[StartingPoint] = []
 
     def take(self, name: str, judged: Judged) -> None:
         """Let a judged candidate take the place of the incumbent wherever it is better."""
@@ -59,7 +61,7 @@ class Standing:
                     "this is a defect of the task"
                 )
             self.baseline = Reference(baseline.name, judged.measurement)
-            self.take(f"the baseline {baseline.name}", judged)
+            self._begin_with(f"the baseline {baseline.name}", baseline.payload, judged)
         for rival in rivals:
             judged = judge(self._task, rival.payload, context)
             if not judged.verdict.met:
@@ -68,7 +70,12 @@ class Standing:
                     place="incumbent",
                     remedy="name another, or 'baseline' for the baseline alone",
                 )
-            self.take(rival.name, judged)
+            self._begin_with(rival.name, rival.payload, judged)
+
+    def _begin_with(self, name: str, payload: Payload, judged: Judged) -> None:
+        values = judged.measurement.values if judged.measurement else {}
+        self.starts.append(StartingPoint(name, payload, values))
+        self.take(name, judged)
 
     @property
     def rival(self) -> Candidate | None:
