@@ -20,9 +20,11 @@ from certune.core import (
     Counterexample,
     File,
     Improve,
+    InvalidInput,
     InvalidPayload,
     Measurement,
     Metric,
+    NotRepeatable,
     Obligation,
     Payload,
     PayloadFormat,
@@ -79,7 +81,7 @@ def bound(value: int = 0, **changes: object) -> Bound:
 @dataclass
 class ToyTask:
     spec: TaskSpec
-    numbers: Sequence[int] = (80, 7, 60, 60, 44, 42)
+    numbers: Sequence[int] = (80, 90, 60, 60, 44, 42)
     known_bounds: Sequence[Bound] = field(default_factory=lambda: (bound(),))
     late_bound: Bound | None = None
     on_check: Callable[[int], None] = lambda number: None
@@ -92,7 +94,9 @@ class ToyTask:
 
     def elaborate(self, payload: Payload, context: Context) -> Candidate:
         text = payload.data.decode("ascii", "replace").strip()
-        if payload.format != FORMAT or not text.isdecimal() or len(text) > 6:
+        if payload.format != FORMAT:
+            raise InvalidPayload(f"unknown format {payload.format!r}")
+        if not text.isdecimal() or len(text) > 6:
             raise InvalidPayload(f"{text[:20]!r} is no number", place="line 1")
         number = int(text)
         data = str(number).encode()
@@ -150,7 +154,12 @@ class ToyFamily:
         return (TaskInfo("toy/number", "a number near a target", ()),)
 
     def spec(self, task: str, parameters: Mapping[str, str]) -> TaskSpec:
+        for name in parameters:
+            if name != "target":
+                raise InvalidInput(f"unknown parameter {name!r}")
         return spec(int(parameters.get("target", "42")))
 
     def open(self, spec: TaskSpec) -> ToyTask:
+        if spec.semantics != self.semantics:
+            raise NotRepeatable("another version")
         return ToyTask(spec)

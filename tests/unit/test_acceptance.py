@@ -48,9 +48,7 @@ def modelled(cost: int) -> Measurement:
 
 
 def decided(cost: int = 5, *, shown: Verdict | None = None, bounds=(), held=HELD, **changes):
-    return decide(
-        GOAL, shown or verdict(Status.PROVED), modelled(cost), held, bounds, **changes
-    )
+    return decide(GOAL, shown or verdict(Status.PROVED), modelled(cost), held, bounds, **changes)
 
 
 def test_better_and_proved_is_accepted_in_the_models_words() -> None:
