@@ -9,7 +9,9 @@ from pathlib import Path
 COMMAND = (sys.executable, "-m", "certune")
 
 
-def certune(folder: Path, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+def certune(
+    folder: Path, *arguments: str, timeout: float = 300
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *arguments],
         cwd=folder,

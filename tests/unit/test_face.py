@@ -13,7 +13,7 @@ import certune
 def test_every_public_name_is_there() -> None:
     for name in certune.__all__:
         assert getattr(certune, name) is not None
-    assert dir(certune) == certune.__all__
+    assert dir(certune) == sorted(certune.__all__)
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
