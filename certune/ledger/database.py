@@ -113,6 +113,21 @@ def _corrupt(path: Path, what: str) -> LedgerCorrupt:
     )
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> InvalidInput:
+    return InvalidInput(
+        f"cannot be read: {error.strerror}",
+        place=str(path),
+        remedy="check that the folder is right and that you may read it",
+    )
+
+
 def check_file(path: Path) -> None:
     """Look at the file's header without SQLite, which might write to a file that is not ours.
 
@@ -130,11 +145,7 @@ def check_file(path: Path) -> None:
             header = file.read(_HEADER_BYTES)
             size = os.fstat(file.fileno()).st_size
     except OSError as error:
-        raise InvalidInput(
-            f"cannot be read: {error.strerror}",
-            place=str(path),
-            remedy="check that the folder is right and that you may read it",
-        ) from None
+        raise _unreadable(path, error) from None
     if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
         raise _corrupt(path, "not a ledger" if header else "empty")
     if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
@@ -278,7 +289,7 @@ def open_database(path: Path, *, create: bool, read_only: bool, version: str) ->
             f"{'.'.join(map(str, _OLDEST_SQLITE))} or newer"
         )
     with translated(path):
-        if not path.exists():
+        if not _exists(path):
             if not create or read_only:
                 raise InvalidInput(
                     "no ledger is here",

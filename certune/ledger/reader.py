@@ -42,7 +42,7 @@ class Reader:
         self.path = path
         with translated(path):
             rows = connection.execute("SELECT value FROM meta WHERE name = 'project'").fetchall()
-        if len(rows) != 1:
+        if len(rows) != 1 or not isinstance(rows[0][0], str):
             raise LedgerCorrupt(f"{path}: it does not say which project it belongs to")
         self.project: str = rows[0][0]
 
@@ -166,8 +166,8 @@ class Reader:
         row = self._one("SELECT data FROM blobs WHERE digest = ?", digest)
         if row is None:
             raise InvalidInput(f"no content {digest[:80]}", place=str(self.path))
-        data = bytes(row[0])
-        if sha256(data) != digest:
+        data = row[0]
+        if not isinstance(data, bytes) or sha256(data) != digest:
             raise LedgerCorrupt(f"{self.path}: the content stored as {digest} was changed")
         return data
 
@@ -180,7 +180,11 @@ class Reader:
     def head(self) -> Head:
         """The last record of the chain; of an empty ledger number 0 and its project's hash."""
         row = self._one("SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1")
-        return Head(0, genesis(self.project)) if row is None else Head(row[0], row[1])
+        if row is None:
+            return Head(0, genesis(self.project))
+        if not isinstance(row[0], int) or not isinstance(row[1], str):
+            raise LedgerCorrupt(f"{self.path}: the last record is damaged")
+        return Head(row[0], row[1])
 
     def verify(self, expect: Head | None = None) -> Head:
         """Recompute the whole chain and every content's digest; the head if all is well.
@@ -245,12 +249,13 @@ class Reader:
         query = f"SELECT {COLUMNS} FROM records WHERE {condition} ORDER BY seq"  # noqa: S608
         with translated(self.path):
             for item in self._connection.execute(query, values):
-                row = Row(*item)
-                if not row.whole:
+                try:
+                    row = Row.of(item)
+                except ValueError:
                     raise LedgerCorrupt(
-                        f"{self.path}: record {row.seq} was changed: its content does not have "
+                        f"{self.path}: record {item[0]} was changed: its content does not have "
                         "the hash stored with it"
-                    )
+                    ) from None
                 yield row
 
     def _data(self, row: Row) -> Json:

@@ -89,10 +89,21 @@ class Row:
     previous: str
     hash: str
 
-    @property
-    def whole(self) -> bool:
-        """Whether the stored hash is that of the record's own content."""
-        return self.hash == chain(self.seq, self.session, self.kind, self.body, self.previous)
+    @classmethod
+    def of(cls, values: tuple[object, ...]) -> Row:
+        """The record in a row of the database; a damaged file may hold values of any type.
+
+        Raises:
+            ValueError: the values are not a record's, or the stored hash is not its own.
+        """
+        seq, session, kind, body, previous, hash_ = values
+        texts = (session, kind, body, previous, hash_)
+        if not isinstance(seq, int) or not all(isinstance(text, str) for text in texts):
+            raise ValueError
+        session, kind, body, previous, hash_ = map(str, texts)
+        if hash_ != chain(seq, session, kind, body, previous):
+            raise ValueError
+        return cls(seq, session, kind, body, previous, hash_)
 
     def data(self) -> Json:
         """The body parsed; InvalidInput where it is no JSON."""
