@@ -9,6 +9,7 @@ import typer
 from certune import __version__
 from certune.cli.judge import check
 from certune.cli.look import agents, export, ledger_app, show, tasks
+from certune.cli.mcp import mcp
 from certune.cli.optimize import optimize, resume
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ def certune(
 
 app.command()(optimize)
 app.command()(resume)
+app.command()(mcp)
 app.command()(check)
 app.command()(show)
 app.command()(tasks)
