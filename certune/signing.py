@@ -146,11 +146,11 @@ def public_key(given: str) -> PublicKey:
     return parse_public_key(_read(Path(given)), given)
 
 
-def load_signer(path: Path, passphrase: bytes | None = None) -> Signer:
-    """The private key in a file, in OpenSSH's format or in PEM.
+def load_signer(path: Path) -> Signer:
+    """The private key in a file, in OpenSSH's format or in PEM, without a passphrase.
 
     Raises:
-        InvalidInput: unreadable, encrypted without the right passphrase, or not ed25519.
+        InvalidInput: unreadable, encrypted, or not ed25519.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -162,7 +162,7 @@ def load_signer(path: Path, passphrase: bytes | None = None) -> Signer:
     data = _read(path)
     load = load_ssh_private_key if b"BEGIN OPENSSH PRIVATE KEY" in data else load_pem_private_key
     try:
-        key = load(data, passphrase)
+        key = load(data, None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         remedy = "give an unencrypted ed25519 key, as of: ssh-keygen -t ed25519 -N ''"
         raise InvalidInput(

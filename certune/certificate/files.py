@@ -57,9 +57,10 @@ def _read(path: Path, limit: int) -> bytes | None:
         return None
     except OSError as error:
         raise InvalidInput(f"cannot be read: {error.strerror}", place=str(path)) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InvalidInput("not a regular file", place=str(path))
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise InvalidInput("not a regular file", place=str(path))
         data = file.read(limit + 1)
     if len(data) > limit:
         raise InvalidInput(f"more than {limit} bytes", place=str(path))

@@ -49,10 +49,10 @@ def encode(value: object) -> Json:
             raise ValueError(f"a fraction of {len(text)} characters; the limit is 1000")
         return text
     if isinstance(value, Mapping):
-        members = {str(key): encode(item) for key, item in value.items()}
-        if len(members) != len(value):
+        data = {str(key): encode(item) for key, item in value.items()}
+        if len(data) != len(value):
             raise ValueError("two keys have the same text")
-        return members
+        return data
     if isinstance(value, tuple | list):
         return [encode(item) for item in value]
     if value is None or isinstance(value, bool | int | float | str):
@@ -61,7 +61,8 @@ def encode(value: object) -> Json:
 
 
 @cache
-def _members(cls: type) -> tuple[tuple[str, Any, bool], ...]:
+def members(cls: type) -> tuple[tuple[str, Any, bool], ...]:
+    """The members of a dataclass: name, type (`Any` for JSON data), whether it is required."""
     # The alias Json is recursive; any data that the parser let through is of it.
     hints = get_type_hints(cls, localns={"Json": Any})
     return tuple(
@@ -130,15 +131,15 @@ def fraction(value: object, place: str = "") -> Fraction:
 def _dataclass(cls: type[T], data: object, place: str) -> T:
     if not isinstance(data, Mapping):
         raise _wrong("an object", data, place)
-    members = _members(cast(type, cls))
-    known = {name for name, _, _ in members}
+    fields = members(cast(type, cls))
+    known = {name for name, _, _ in fields}
     for key in data:
         if key not in known:
             raise InvalidInput(
                 f"unknown member {_show(key)}", place=place, remedy=_near(key, known)
             )
     values: dict[str, object] = {}
-    for name, hint, required in members:
+    for name, hint, required in fields:
         if name in data:
             values[name] = _decode(hint, data[name], _inside(place, name))
         elif required:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from certune.core.budget import Budget
 from certune.core.canonical import MAX_SAFE_INTEGER
-from certune.core.codec import _members
+from certune.core.codec import members
 from certune.core.spec import Limits
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -55,4 +55,4 @@ def of(hint: Any) -> st.SearchStrategy:
     if hint is Limits:
         return st.builds(Limits, st.integers(1, 2**40), positive)
     assert dataclasses.is_dataclass(hint), hint
-    return st.builds(hint, **{name: of(member) for name, member, _ in _members(hint)})
+    return st.builds(hint, **{name: of(member) for name, member, _ in members(hint)})
