@@ -33,7 +33,7 @@ def verify(connection: sqlite3.Connection, path: Path, project: str, expect: Hea
     try:
         problem = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if problem != "ok":
-            raise LedgerCorrupt(f"{path}: {problem}")
+            raise LedgerCorrupt(f"{path}: {' '.join(str(problem).split())}")
         stored = _contents(connection, path)
         return _chain(connection, path, project, expect, stored)
     finally:

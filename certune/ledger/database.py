@@ -26,6 +26,8 @@ APPLICATION_ID = 0x43_52_54_4E  # "CRTN", in the header of every ledger
 BUSY_SECONDS = 30.0
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100
+# How SQLite tells damage that it has no code of its own for.
+_DAMAGE = ("decode to UTF-8", "malformed", "unsupported file format", "no such")
 _OLDEST_SQLITE = (3, 38, 0)  # STRICT tables and JSON functions
 
 
@@ -75,6 +77,8 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _translate(error, path) from error
+    except UnicodeDecodeError as error:  # SQLite's own message quotes the damaged bytes
+        raise _corrupt(path, "its schema is not readable") from error
 
 
 def _translate(error: sqlite3.Error, path: Path) -> LedgerError:
@@ -97,7 +101,7 @@ def _translate(error: sqlite3.Error, path: Path) -> LedgerError:
         )
     if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT):
         return _corrupt(path, str(error))
-    if primary is None or "decode to UTF-8" in str(error):
+    if primary is None or any(text in str(error) for text in _DAMAGE):
         return _corrupt(path, str(error))
     if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return LedgerError(
