@@ -1,0 +1,1 @@
+"""MSCCL++ execution plans: read, verified as the executor runs them, written."""

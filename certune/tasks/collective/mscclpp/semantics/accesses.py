@@ -1,0 +1,163 @@
+"""Every access to memory in columns, and which pairs of them conflict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from certune.tasks.collective.mscclpp.plan import PACKET_OPERATIONS
+from certune.tasks.collective.mscclpp.semantics.graph import Graph
+from certune.tasks.collective.mscclpp.semantics.program import Where
+
+Int = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
+
+MAX_ACCESSES = 2**23
+MAX_PAIRS = 2**25
+
+
+class TooMuch(Exception):
+    """More accesses or pairs than are looked at; the message has the number."""
+
+
+@dataclass(frozen=True)
+class Accesses:
+    """One row an access of one location.
+
+    location: as numbered by the space       write:   whether it writes
+    packet:   whether it reads or writes a packet
+    item:     number of the item in `items`  relative: unit from the operand's start
+    lanes:    which thread handles a unit: 0 for 16-byte elements, 1 for packets, -1 - slot for
+              a transfer of a port channel
+    block, segment: where it is              start:   the node before it
+    column, end: the point after which it is complete
+    move:     number of the move            first:    not the second location of a packet
+    """
+
+    items: list[Where]
+    location: Int
+    write: Bool
+    packet: Bool
+    item: Int
+    relative: Int
+    lanes: Int
+    block: Int
+    segment: Int
+    start: Int
+    column: Int
+    end: Int
+    move: Int
+    first: Bool
+
+    def __len__(self) -> int:
+        return len(self.location)
+
+
+def collect(graph: Graph) -> Accesses:
+    """The accesses of one launch.
+
+    Raises:
+        TooMuch: more than MAX_ACCESSES.
+    """
+    program = graph.program
+    items: list[Where] = []
+    parts: list[Int] = []
+    total = moves = 0
+    for block, listed in enumerate(program.items):
+        begins = graph.segments[block].begins
+        for number, item in enumerate(listed):
+            if not item.moves:
+                continue
+            name = program.operation(item.where).name
+            items.append(item.where)
+            for move in item.moves:
+                moves += 1
+                if move.slot < 0:
+                    lanes = 1 if name in PACKET_OPERATIONS else 0
+                    start = graph.boundary[block, begins[number]]
+                    column, end = block, begins[number] + 2
+                else:
+                    lanes = -1 - move.slot
+                    start = graph.slot[block, number, move.slot]
+                    column = graph.port_columns.get((block, move.channel), 0)
+                    end = graph.covered(block, number, move.slot, move.channel)
+                for regions, write in ((move.sources, 0), (move.destinations, 1)):
+                    for region in regions:
+                        per = 2 if region.packet else 1
+                        count = move.units * per
+                        total += count
+                        if total > MAX_ACCESSES:
+                            raise TooMuch(f"more than {MAX_ACCESSES} accesses")
+                        rows = np.empty((13, count), dtype=np.int64)
+                        rows[0] = np.arange(region.start, region.start + count)
+                        rows[4] = np.arange(count) // per
+                        rows[12] = np.arange(count) % per == 0
+                        for index, value in (
+                            (1, write),
+                            (2, int(region.packet)),
+                            (3, len(items) - 1),
+                            (5, lanes),
+                            (6, block),
+                            (7, begins[number]),
+                            (8, start),
+                            (9, column),
+                            (10, end),
+                            (11, moves),
+                        ):
+                            rows[index] = value
+                        parts.append(rows)
+    rows = np.concatenate(parts, axis=1) if parts else np.zeros((13, 0), dtype=np.int64)
+    whole = [np.ascontiguousarray(row) for row in rows]
+    return Accesses(
+        items=items,
+        location=whole[0],
+        write=whole[1].astype(np.bool_),
+        packet=whole[2].astype(np.bool_),
+        item=whole[3],
+        relative=whole[4],
+        lanes=whole[5],
+        block=whole[6],
+        segment=whole[7],
+        start=whole[8],
+        column=whole[9],
+        end=whole[10],
+        move=whole[11],
+        first=whole[12].astype(np.bool_),
+    )
+
+
+def pairs(accesses: Accesses, chosen: Int, *, ordered: bool) -> tuple[Int, Int]:
+    """Pairs of `chosen` accesses of one location of which at least one writes.
+
+    Each pair once with x before y in the list; with `ordered` both ways, and each with itself.
+
+    Raises:
+        TooMuch: more than MAX_PAIRS.
+    """
+    order = chosen[np.argsort(accesses.location[chosen], kind="stable")]
+    location = accesses.location[order]
+    first = np.flatnonzero(np.r_[True, location[1:] != location[:-1]]) if order.size else order
+    count = np.diff(np.r_[first, order.size])
+    written = (
+        np.add.reduceat(accesses.write[order].astype(np.int64), first) if order.size else first
+    )
+    first, count = first[written > 0], count[written > 0]
+    if int((count * count).sum()) > 2 * MAX_PAIRS:
+        raise TooMuch(f"more than {MAX_PAIRS} pairs of accesses of the same locations")
+    left: list[Int] = []
+    right: list[Int] = []
+    for size in np.unique(count):
+        groups = first[count == size]
+        if ordered:
+            a, b = (x.ravel() for x in np.meshgrid(np.arange(size), np.arange(size)))
+        else:
+            a, b = np.triu_indices(int(size), 1)
+        left.append((groups[:, None] + a[None, :]).ravel())
+        right.append((groups[:, None] + b[None, :]).ravel())
+    if not left:
+        return order[:0], order[:0]
+    x, y = order[np.concatenate(left)], order[np.concatenate(right)]
+    conflict = accesses.write[x] | accesses.write[y]
+    return x[conflict], y[conflict]

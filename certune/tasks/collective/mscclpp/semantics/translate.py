@@ -1,0 +1,226 @@
+"""Each kind of data operation as moves; the table is `TRANSLATORS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from certune.tasks.collective.mscclpp.plan import Operation
+from certune.tasks.collective.mscclpp.semantics.moves import (
+    Actor,
+    Issue,
+    Move,
+    Region,
+    Translation,
+    Unmodelled,
+)
+
+_SOME = range(1, 11)
+
+
+def _effective(t: Translation, source: bool = True) -> int:
+    operand = t.op.sources[0] if source else t.op.destinations[0]
+    return t.extent(operand)[1]
+
+
+def _copy(t: Translation) -> None:
+    t.counts(1, 1)
+    length = _effective(t)
+    t.sizes(length, t.op.destinations)
+    units = t.step(length)
+    source = t.local(t.op.sources[0], units, packet=t.op.name == "upkt")
+    target = t.local(t.op.destinations[0], units, packet=t.op.name == "cpkt")
+    t.moves.append(Move((source,), (target,), units))
+
+
+def _reduce(t: Translation) -> None:
+    """re, res, rre, rres: the first operands are local; the others of `rr…` sources remote."""
+    sends = t.op.name in ("res", "rres")
+    remote = t.op.name in ("rre", "rres")
+    t.counts(_SOME, _SOME if sends else 1)
+    if sends or remote:
+        t.memory_only()
+    length = _effective(t)
+    t.sizes(length, t.op.sources + t.op.destinations)
+    units = t.step(length)
+    others = [
+        t.remote(operand, units) if remote else t.local(operand, units)
+        for operand in t.op.sources[1:]
+    ]
+    targets = [t.remote(operand, units) for operand in t.op.destinations[1:]]
+    t.moves.append(
+        Move(
+            (t.local(t.op.sources[0], units), *others),
+            (t.local(t.op.destinations[0], units), *targets),
+            units,
+        )
+    )
+
+
+def _reduce_packets(t: Translation) -> None:
+    """repkt, respkt, recpkt, recspkt: a plain source, packets in scratch, sums sent as packets."""
+    sends = t.op.name in ("respkt", "recspkt")
+    keeps = t.op.name in ("recpkt", "recspkt")
+    least = 2 if keeps else 1
+    t.counts(_SOME, range(least, 11) if sends else least)
+    if sends:
+        t.memory_only()
+    units = _effective(t)
+    t.sizes(units, t.op.sources + t.op.destinations)
+    packets = [t.local(operand, units, packet=True) for operand in t.op.sources[1:]]
+    targets = [t.local(t.op.destinations[0], units)]
+    if keeps:
+        targets.append(t.local(t.op.destinations[1], units, packet=True))
+    targets += [t.remote(operand, units, packet=True) for operand in t.op.destinations[least:]]
+    t.moves.append(Move((t.local(t.op.sources[0], units), *packets), tuple(targets), units))
+
+
+def _get(t: Translation) -> None:
+    t.memory_only()
+    t.counts(_SOME, len(t.op.sources))
+    for source, target in zip(t.op.sources, t.op.destinations, strict=True):
+        length = t.extent(source)[1]
+        t.sizes(length, (target,))
+        units = t.step(length)
+        if source.index != target.index:
+            # handleGet takes the source's offset for the local side and the other way round.
+            t.issues.append(
+                Issue("departs", "the executor exchanges the offsets of get's two operands")
+            )
+        buffer = t.actor.remote(t.op, source.id).buffer if source.reference == "remote" else None
+        if buffer is not None and buffer == t.actor.space.aliased and buffer != "s":
+            raise Unmodelled("get from a buffer that is a part of another one")
+        swapped_source = type(source)(
+            source.reference, target.index, source.size, source.buffer, source.id
+        )
+        swapped_target = type(target)(
+            target.reference, source.index, source.size, target.buffer, target.id
+        )
+        t.moves.append(
+            Move((t.remote(swapped_source, units),), (t.local(swapped_target, units),), units)
+        )
+
+
+def _port_put(t: Translation) -> None:
+    op, actor = t.op, t.actor
+    if op.name == "pwsf":
+        raise Unmodelled("the executor gives pwsf the address of a table as its source offset")
+    t.counts(range(1, 9), len(op.sources))
+    if len(op.channels) < len(op.destinations):
+        raise Unmodelled(f"{op.name} over port channels with fewer channels than operands")
+    gpu = actor.plan.gpus[actor.rank]
+    table = gpu.threadblocks[actor.block].channels["port"]
+    for slot, (source, target) in enumerate(zip(op.sources, op.destinations, strict=True)):
+        channel = table[op.channels[slot]]
+        if target.reference != "remote":
+            raise Unmodelled("an operand that must be remote is not")
+        owner = actor.remote(op, target.id).rank
+        if gpu.port[channel] != owner:
+            raise Unmodelled(
+                f"port channel to rank {gpu.port[channel]} with a buffer of rank {owner}"
+            )
+        if source.reference != "local" or source.buffer is None:
+            raise Unmodelled("an operand that must be local is not")
+        length = t.extent(target)[1]
+        t.sizes(length, (source,))
+        units = t.step(length)
+        t.registered(source.buffer)
+        if actor.plan.double_scratch and source.buffer == "s":
+            t.halves()
+        first, _ = t.extent(source)
+        # The local side of a port channel is registered at the start of the allocation.
+        region = t.region(actor.rank, source.buffer, first, units, shift=0, what="an operand")
+        t.moves.append(Move((region,), (t.remote(target, units),), units, slot, channel))
+
+
+def _put(t: Translation) -> None:
+    op = t.op
+    if op.channel_type == "port":
+        _port_put(t)
+        return
+    t.memory_only()
+    if op.name != "put":
+        raise Unmodelled(f"{op.name} over memory channels neither signals nor flushes")
+    t.counts(_SOME, len(op.sources))
+    if any(operand.buffer != op.sources[0].buffer for operand in op.sources):
+        raise Unmodelled("put takes the buffer of its first source for all")
+    for source, target in zip(op.sources, op.destinations, strict=True):
+        length = t.extent(target)[1]
+        t.sizes(length, (source,))
+        units = t.step(length)
+        t.moves.append(Move((t.local(source, units),), (t.remote(target, units),), units))
+
+
+def _put_packets(t: Translation) -> None:
+    op = t.op
+    t.memory_only()
+    if op.name == "rppkt":
+        t.counts(1, _SOME)
+        units = _effective(t)
+        t.sizes(units, op.destinations)
+        targets = tuple(t.remote(operand, units, packet=True) for operand in op.destinations)
+        t.moves.append(Move((t.local(op.sources[0], units, packet=True),), targets, units))
+        return
+    t.counts(_SOME, len(op.sources))
+    if any(operand.buffer != op.sources[0].buffer for operand in op.sources):
+        raise Unmodelled("ppkt takes the buffer of its first source for all")
+    for source, target in zip(op.sources, op.destinations, strict=True):
+        units = t.extent(source)[1]
+        t.sizes(units, (target,))
+        t.moves.append(
+            Move((t.local(source, units),), (t.remote(target, units, packet=True),), units)
+        )
+
+
+def _switch(t: Translation) -> None:
+    if t.op.channel_type != "switch":
+        raise Unmodelled(f"{t.op.name} over {t.op.channel_type} channels")
+    t.counts(1, 1)
+    length = _effective(t)
+    t.sizes(length, t.op.destinations)
+    units = t.step(length)
+    sources: tuple[Region, ...]
+    if t.op.name == "glres":
+        sources = t.switched(t.op.sources[0], units)
+    else:
+        sources = (t.local(t.op.sources[0], units),)
+    t.moves.append(Move(sources, t.switched(t.op.destinations[0], units), units))
+
+
+TRANSLATORS: dict[str, Callable[[Translation], None]] = {
+    "copy": _copy,
+    "cpkt": _copy,
+    "upkt": _copy,
+    "re": _reduce,
+    "res": _reduce,
+    "rre": _reduce,
+    "rres": _reduce,
+    "repkt": _reduce_packets,
+    "respkt": _reduce_packets,
+    "recpkt": _reduce_packets,
+    "recspkt": _reduce_packets,
+    "get": _get,
+    "put": _put,
+    "pws": _put,
+    "pwsf": _put,
+    "ppkt": _put_packets,
+    "rppkt": _put_packets,
+    "glres": _switch,
+    "gstore": _switch,
+}
+
+
+def translate(actor: Actor, op: Operation) -> tuple[tuple[Move, ...], tuple[Issue, ...]]:
+    """The moves of a data operation, and what is to be said about it.
+
+    An operation that cannot be translated has no moves and an issue of severity ``unknown``;
+    one that leaves its buffers has none and an issue of severity ``bounds``.
+    """
+    try:
+        translation = Translation(actor, op)
+        TRANSLATORS[op.name](translation)
+    except Unmodelled as reason:
+        return (), (Issue("unknown", str(reason)),)
+    issues = tuple(dict.fromkeys(translation.issues))
+    if any(issue.severity == "bounds" for issue in issues):
+        return (), issues
+    return tuple(move for move in translation.moves if move.units), issues
