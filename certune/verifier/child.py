@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,24 +66,26 @@ def ask(
     """
     command = [sys.executable, "-I", os.fspath(script), *arguments]
     start = perf_counter()
-    try:
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C goes to the judge, who decides what to stop
-        )
-    except OSError as error:
-        raise Crashed(f"a solver process could not be started: {error}") from None
-    unsent: bytes | None = text
+    # A file, not a pipe: `communicate` does not go on sending input after a time-out.
+    with tempfile.TemporaryFile() as source:
+        source.write(text)
+        source.seek(0)
+        try:
+            child = subprocess.Popen(
+                command,
+                stdin=source,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C goes to the judge, who decides what to stop
+            )
+        except OSError as error:
+            raise Crashed(f"a solver process could not be started: {error}") from None
     try:
         while True:
             left = start + seconds - perf_counter()
             try:
-                output, errors = child.communicate(unsent, timeout=max(0.0, min(left, _POLL)))
+                output, errors = child.communicate(timeout=max(0.0, min(left, _POLL)))
             except subprocess.TimeoutExpired:
-                unsent = None  # it is on its way; communicate goes on where it was
                 if left <= _POLL or stopped():
                     return None
             else:
@@ -99,7 +102,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         if child.poll() is None:
             os.killpg(child.pid, signal.SIGKILL)
     child.wait()
-    for pipe in (child.stdin, child.stdout, child.stderr):
+    for pipe in (child.stdout, child.stderr):
         if pipe is not None:
             with contextlib.suppress(OSError):
                 pipe.close()

@@ -151,6 +151,14 @@ def test_large_input_and_output_pass(tmp_path: Path) -> None:
     assert ended.code == 0
 
 
+def test_input_passes_to_a_child_that_is_slow_to_read(tmp_path: Path) -> None:
+    script = tmp_path / "late.py"
+    script.write_text("import sys, time\ntime.sleep(0.5)\nprint(len(sys.stdin.buffer.read()))\n")
+    ended = ask(script, (), b"x" * 2**20, seconds=30)
+    assert ended is not None
+    assert int(ended.output) == 2**20
+
+
 def test_folders_of_modules() -> None:
     assert folder_of("no_such_module_anywhere") is None
     assert folder_of("z3") in sys.path
