@@ -13,7 +13,7 @@ import pytest
 
 from certune.core import Crashed, InvalidInput, Query, Unavailable
 from certune.verifier import sat
-from certune.verifier.child import Ended
+from certune.verifier.child import Ended, ask
 from certune.verifier.sat import SatProver, parse
 
 
@@ -243,3 +243,11 @@ def test_parsing_finds_where_clauses_start():
     assert not parsed.satisfied_by(np.array([1, 2, -3]))
     assert not parsed.satisfied_by(np.array([-1, 2, 3]))
     assert not parse(b"p cnf 1 2\n1 0\n0\n").satisfied_by(np.array([1]))
+
+
+def test_a_long_query_reaches_a_worker_that_is_slow_to_start(tmp_path):
+    script = tmp_path / "slow.py"
+    script.write_text("import sys, time; time.sleep(0.5); print(len(sys.stdin.buffer.read()))")
+    ended = ask(script, [], b"x" * 1_000_000, seconds=20)
+    assert ended is not None
+    assert ended.output == b"1000000\n"
