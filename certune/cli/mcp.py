@@ -77,6 +77,8 @@ def mcp(
     """
     from certune.core.errors import Unavailable
 
+    limits = _limits(budget_, resume)
+    spec = _spec(task, parameter or [], resume, project)
     try:
         from certune.mcp.server import build
     except ImportError as error:
@@ -84,8 +86,6 @@ def mcp(
             f"the MCP server needs a package that is not here ({error.name}); "
             "pip install 'certune[mcp]'"
         ) from None
-    limits = _limits(budget_, resume)
-    spec = _spec(task, parameter or [], resume, project)
     desk = _desk(spec, limits, incumbent, resume, sign, project)
     with _quiet():
         prepared = desk.open(_PREPARED)
@@ -228,18 +228,23 @@ def _ending(desk: Desk) -> Iterator[None]:
     The thread that reads standard input cannot be woken, so the process ends itself.
     """
 
+    ends: list[threading.Thread] = []
+
     def end(number: int) -> None:
         desk.close(_GRACE)
         os._exit(INTERRUPTED if number == signal.SIGINT else 128 + number)
 
     def handler(number: int, frame: object) -> None:
         # Not here: the handler runs inside whatever the main thread holds at the moment.
-        threading.Thread(target=end, args=(number,), daemon=True).start()
+        ends.append(threading.Thread(target=end, args=(number,), daemon=True))
+        ends[-1].start()
 
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, handler) for number in numbers]
     try:
         yield
+        for thread in ends:
+            thread.join()
     finally:
         for number, old in zip(numbers, before, strict=True):
             signal.signal(number, old)

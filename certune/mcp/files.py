@@ -83,9 +83,10 @@ def read_payload(project: Path, path: str, limit: int) -> bytes:
     finally:
         if here >= 0:
             os.close(here)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InvalidInput("no regular file", place=_shown(path))
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise InvalidInput("no regular file", place=_shown(path))
         try:
             data = file.read(limit + 1)
         except OSError as error:

@@ -57,6 +57,7 @@ def listen(port: int) -> socket.socket:
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((HOST, port))
+        bound.listen()
     except OSError as error:
         bound.close()
         raise Unavailable(f"cannot listen on {HOST}:{port}: {error.strerror}") from None
