@@ -54,9 +54,11 @@ def costs(session: Session, trial: Trial) -> str:
 
 
 def percent(value: float) -> str:
-    """A ratio as a percentage: 0 %, 3.2 %, 140 %."""
+    """A ratio as a percentage: 0 %, <0.1 %, 3.2 %, 140 %; 0 % is exactly 0."""
     if value == 0:
         return "0 %"
+    if value < 0.0005:
+        return "<0.1 %"
     return f"{value * 100:.1f} %" if value < 1 else f"{value * 100:.0f} %"
 
 

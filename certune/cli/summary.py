@@ -97,13 +97,17 @@ def finish(
         _say(
             out, f"  trial {trial.number}: {verdict.status.value}, {trial.decision.ground}", "green"
         )
+        if trial.measurement is not None:
+            values = trial.measurement.values.items()
+            told = ", ".join(f"{name} {amount(value)}" for name, value in values)
+            _say(out, f"    {trial.measurement.taken:<8} {told}")
         for obligation in verdict.obligations:
             _say(out, f"    {obligation.status.value:<8} {obligation.name}: {obligation.claim}")
         for path in files.get(trial.number, ()):
             _say(out, f"    wrote    {path}")
-    scoped = [bound for bound in session.bounds if bound.scope]
-    for bound in scoped:
-        _say(out, f"  proven: {bound.claim}", "cyan")
+    scoped = sum(1 for bound in session.bounds if bound.scope)
+    if scoped:
+        _say(out, f"  {scoped} infeasible cases proven on the way (certune show lists them)")
     _say(out, "")
     for command in _next_commands(session, run, best, files, project):
         _say(out, f"  next: {command}", "dim")
