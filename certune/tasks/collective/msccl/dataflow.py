@@ -109,9 +109,8 @@ def _running_order(order: Order, reduces: Bool, found: Accesses) -> tuple[Int, I
     return sorted_rows, start, middle
 
 
-def run(code: Code, order: Order, memory: Memory) -> Flow:
+def run(code: Code, order: Order, memory: Memory, found: Accesses) -> Flow:
     """Run the program on symbols. `order` must hold every operation (nothing stuck)."""
-    found = accesses(code, memory)
     kind = code.kind[found.operation]
     total, cells = len(kind), memory.cells
     trash = cells + total

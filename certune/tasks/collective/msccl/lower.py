@@ -19,6 +19,7 @@ import numpy as np
 
 from certune.core import InvalidInput
 from certune.tasks.collective.msccl.compile import compile_program
+from certune.tasks.collective.msccl.conflicts import conflicts
 from certune.tasks.collective.msccl.events import Operations, Way, count_within, operations
 from certune.tasks.collective.msccl.limits import LIMITS, SLOTS, Limits
 from certune.tasks.collective.msccl.memory import arrange
@@ -30,7 +31,6 @@ from certune.tasks.collective.msccl.program import (
     READS_SOURCE,
     SCRATCH,
     WRITES,
-    Bool,
     Header,
     Int,
     Program,
@@ -284,27 +284,3 @@ def _dependences(found: Operations, source: Int, target: Int) -> tuple[Int, Int]
     a, b = a[last], b[last]
     order = np.argsort(b, kind="stable")
     return b[order], a[order]
-
-
-def conflicts(cell: Int, writes: Bool) -> tuple[Int, Int]:
-    """Pairs of positions whose order decides that of all conflicting accesses.
-
-    `cell` and `writes` describe accesses sorted by cell and time. Each access must follow the
-    write before it, each write all reads since; other conflicts follow from these.
-    """
-    number = len(cell)
-    position = np.arange(number)
-    begins = np.ones(number, dtype=np.bool_)
-    begins[1:] = cell[1:] != cell[:-1]
-    first = np.maximum.accumulate(np.where(begins, position, 0))
-    write = np.maximum.accumulate(np.where(writes, position, -1))
-    before = np.concatenate(([-1], write[:-1]))
-    after_write = np.flatnonzero(before >= first)
-    next_write = np.minimum.accumulate(np.where(writes, position, number)[::-1])[::-1]
-    ends = np.append(np.flatnonzero(begins)[1:], number)
-    end = ends[np.cumsum(begins) - 1]
-    reads = np.flatnonzero(~writes & (next_write < end))
-    return (
-        np.concatenate((before[after_write], reads)),
-        np.concatenate((after_write, next_write[reads])),
-    )
