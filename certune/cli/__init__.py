@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from certune import __version__
-from certune.cli.judge import check
+from certune.cli.judge import check, verify
 from certune.cli.look import agents, export, ledger_app, show, tasks
 from certune.cli.mcp import mcp
 from certune.cli.optimize import optimize, resume
@@ -43,6 +43,7 @@ def certune(
 app.command()(optimize)
 app.command()(resume)
 app.command()(mcp)
+app.command()(verify)
 app.command()(check)
 app.command()(show)
 app.command()(tasks)

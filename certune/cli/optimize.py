@@ -79,6 +79,7 @@ def optimize(
       certune optimize collective/alltoall -p topology=torus2d -p rows=4 -p columns=4 -b time=2m
     """
     from certune import plugins
+    from certune.core.agent import AgentSetup
     from certune.core.candidate import Payload
     from certune.ledger import Ledger
     from certune.session import Rival, Session
@@ -94,6 +95,8 @@ def optimize(
     elif incumbent is not None:
         data = read_file(Path(incumbent), "incumbent")
         rivals = [Rival(incumbent, Payload(opened.brief().formats[0].name, data))]
+    key = signer(sign)
+    factory(AgentSetup(options, lambda: iter(())))  # refuses wrong options before anything is made
     with Ledger.open(project) as ledger:
         session = Session.start(
             ledger,
@@ -104,7 +107,7 @@ def optimize(
             rivals=rivals,
             context=context(),
         )
-        session.signer = signer(sign)
+        session.signer = key
         _drive(session, factory, project, as_json)
 
 

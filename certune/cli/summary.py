@@ -14,6 +14,7 @@ from certune.cli.live import outcome, percent, why
 from certune.core.canonical import Json
 from certune.core.codec import encode
 from certune.core.measurement import Bound
+from certune.core.obligation import Obligation, Verdict
 from certune.core.spec import Metric, goal_metrics
 from certune.core.trial import Trial
 
@@ -50,6 +51,23 @@ def begin(session: Session, out: Console) -> None:
             _say(out, told)
     _say(out, f"  session       {session.identity}")
     _say(out, "")
+
+
+def told_obligations(verdict: Verdict) -> list[str]:
+    """A line for each obligation on the candidate, and one for each of its files."""
+    lines = []
+    files: dict[str, list[Obligation]] = {}
+    for obligation in verdict.obligations:
+        file, slash, _ = obligation.name.partition("/")
+        if slash:
+            files.setdefault(file, []).append(obligation)
+        else:
+            lines.append(f"{obligation.status.value:<8} {obligation.name}: {obligation.claim}")
+    for file, obligations in files.items():
+        status = Verdict(tuple(obligations)).status.value
+        names = ", ".join(obligation.name.partition("/")[2] for obligation in obligations)
+        lines.append(f"{status:<8} {file}: {names}")
+    return lines
 
 
 def _won(session: Session, metric: Metric) -> str:
@@ -101,8 +119,8 @@ def finish(
             values = trial.measurement.values.items()
             told = ", ".join(f"{name} {amount(value)}" for name, value in values)
             _say(out, f"    {trial.measurement.taken:<8} {told}")
-        for obligation in verdict.obligations:
-            _say(out, f"    {obligation.status.value:<8} {obligation.name}: {obligation.claim}")
+        for told in told_obligations(verdict):
+            _say(out, f"    {told}")
         for path in files.get(trial.number, ()):
             _say(out, f"    wrote    {path}")
     scoped = sum(1 for bound in session.bounds if bound.scope)
