@@ -10,24 +10,24 @@ from typing import Any
 _MOST_NODES = 200_000
 
 
-def _arrays(value: Any) -> Iterator[list[Any]]:
-    """Every array in `value`, outermost first."""
-    level: list[Any] = [value]
+def _arrays(value: Any) -> Iterator[tuple[list[Any], bool]]:
+    """Every array in `value`, outermost first, and whether another array holds it."""
+    level: list[tuple[Any, bool]] = [(value, False)]
     seen = 0
     while level and seen < _MOST_NODES:
-        below: list[Any] = []
-        for item in level:
+        below: list[tuple[Any, bool]] = []
+        for item, held in level:
             seen += 1
             if isinstance(item, list):
-                yield item
-                below += [x for x in item if isinstance(x, list | dict)]
+                yield item, held
+                below += [(x, True) for x in item if isinstance(x, list | dict)]
             elif isinstance(item, dict):
-                below += [x for x in item.values() if isinstance(x, list | dict)]
+                below += [(x, False) for x in item.values() if isinstance(x, list | dict)]
         level = below
 
 
 def _integers(array: list[Any]) -> bool:
-    return bool(array) and all(type(item) is int for item in array)
+    return all(type(item) is int for item in array)
 
 
 def _change_number(draw: random.Random, rows: list[list[Any]]) -> None:
@@ -63,9 +63,10 @@ def mutated(value: Any, draw: random.Random) -> Any:
     """
     changed = copy.deepcopy(value)
     for _ in range(draw.randrange(1, 4)):
-        arrays = [array for array in _arrays(changed) if array]
-        rows = [array for array in arrays if _integers(array)]
-        lists = [array for array in arrays if not _integers(array)]
+        arrays = [(array, held) for array, held in _arrays(changed) if array]
+        rows = [array for array, _ in arrays if _integers(array)]
+        # Integers that stand in an array of arrays are a row of fixed length, a list otherwise.
+        lists = [array for array, held in arrays if not (held and _integers(array))]
         if rows and (not lists or draw.random() < 0.5):
             _change_number(draw, rows)
         elif lists:

@@ -108,9 +108,9 @@ def _format(chosen: PayloadFormat) -> list[str]:
     return lines
 
 
-def system(brief: Brief, chosen: PayloadFormat) -> str:
-    """The rules and everything about the task that no attempt changes."""
-    parts = [_RULES, "", "# Task", brief.task, ""]
+def about(brief: Brief, chosen: PayloadFormat) -> str:
+    """Everything about the task that no attempt changes: task, format, example, repairs."""
+    parts = ["# Task", brief.task, ""]
     parts += [*brief.hints, ""] if brief.hints else []
     parts += ["# Format", *_format(chosen)]
     if chosen.example:
@@ -120,8 +120,12 @@ def system(brief: Brief, chosen: PayloadFormat) -> str:
     if brief.repairs:
         parts += ["", "# What mends which failure"]
         parts += [f"- {name}: {advice}" for name, advice in brief.repairs.items()]
-    parts += ["", _ANSWER.format(name=chosen.name)]
     return "\n".join(parts)
+
+
+def system(brief: Brief, chosen: PayloadFormat) -> str:
+    """The rules, and everything about the task that no attempt changes."""
+    return "\n".join([_RULES, "", about(brief, chosen), "", _ANSWER.format(name=chosen.name)])
 
 
 class _Room:
