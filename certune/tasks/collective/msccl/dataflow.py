@@ -54,6 +54,7 @@ class Flow:
     left, right: [nodes] summands of each sum node; node k is the value `values` + k
     node_access: [nodes] the access (row of `Accesses`) that made the sum
     node_start: nodes by the wavefront that made them
+    carried:    [accesses] the value that an access sent, -1 for those that send nothing
     unready:    accesses that read a cell that holds nothing, in running order
     """
 
@@ -63,6 +64,7 @@ class Flow:
     right: Int
     node_access: Int
     node_start: Int
+    carried: Int
     unready: Int
 
 
@@ -149,6 +151,7 @@ def run(code: Code, order: Order, memory: Memory, found: Accesses) -> Flow:
         right=right,
         node_access=rows[sum_rows],
         node_start=node_start,
+        carried=state[cells:trash].copy(),
         unready=unready,
     )
 
