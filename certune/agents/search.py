@@ -10,7 +10,7 @@ from certune.core.trial import Proposal
 
 
 class Search:
-    """A thin adapter of the family's solvers to the agent protocol.
+    """What the family's own solvers find, one by one. Needs no key.
 
     The solvers' sequence depends on the task alone. After an interruption it is run anew and
     what this agent has already proposed is passed over.

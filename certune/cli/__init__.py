@@ -11,6 +11,7 @@ from certune.cli.judge import check, verify
 from certune.cli.look import agents, export, ledger_app, show, tasks
 from certune.cli.mcp import mcp
 from certune.cli.optimize import optimize, resume
+from certune.cli.topology import topology
 
 app = typer.Typer(
     name="certune",
@@ -47,6 +48,7 @@ app.command()(verify)
 app.command()(check)
 app.command()(show)
 app.command()(tasks)
+app.command()(topology)
 app.command()(agents)
 app.command()(export)
 app.add_typer(ledger_app, name="ledger")

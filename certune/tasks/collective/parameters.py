@@ -23,6 +23,7 @@ from certune.tasks.collective.topology import Topology, dump_topology, parse_top
 
 Objective: TypeAlias = Literal["latency", "bandwidth", "time", "frontier"]
 
+AUTO = "auto"
 MAX_SIZE = 2**50
 MAX_SIZES = 32
 FRONTIER = "1KiB,32KiB,1MiB,32MiB,1GiB"
@@ -62,7 +63,7 @@ class Parameters:
     objective: Objective
     sizes: tuple[int, ...] = ()
     root: int | None = None
-    baseline: str = "default"
+    baseline: str = AUTO
     targets: tuple[str, ...] = field(default=())
 
     def build_topology(self) -> Topology:
@@ -97,7 +98,7 @@ def size_bytes(text: str, place: str) -> int:
     return int(size)
 
 
-_TOPOLOGY_HELP = "a topology of the library, or a file (see docs/formats/topology.md)"
+_TOPOLOGY_HELP = "a topology of the library (certune topology), or a file of your own"
 
 PARAMETERS = (
     Parameter("topology", _TOPOLOGY_HELP, None, tuple(sorted(LIBRARY))),
@@ -110,13 +111,12 @@ PARAMETERS = (
     ),
     Parameter("size", "bytes of the whole buffer, for the objective time", "64MiB"),
     Parameter("sizes", "sizes for the objective frontier, joined by commas", FRONTIER),
-    Parameter("baseline", "what is to be beaten first", "default", ("default", *BASELINES)),
+    Parameter("baseline", "what is to be beaten first", AUTO, (AUTO, *BASELINES)),
     Parameter(
         "targets",
-        "runtimes whose files must be written, joined by commas, or none; by default those that "
-        "can be",
-        "",
-        tuple(TARGETS),
+        "runtimes whose files must be written, joined by commas, or none; auto: those that can",
+        AUTO,
+        (AUTO, "none", *TARGETS),
     ),
 )
 ROOT = Parameter("root", "the root's rank", "0")
@@ -202,7 +202,8 @@ def read_parameters(kind: Kind, given: Mapping[str, str]) -> tuple[Parameters, T
             raise InvalidInput(
                 f"{len(wanted)} different sizes", place="sizes", remedy=f"give 2 to {MAX_SIZES}"
             )
-    targets = tuple(part for part in values.pop("targets", "").split(",") if part)
+    given_targets = values.pop("targets", AUTO)
+    targets = tuple(part for part in given_targets.split(",") if part and part != AUTO)
     for target in targets:
         if target not in (*TARGETS, "none"):
             raise InvalidInput(
@@ -255,7 +256,7 @@ def from_data(kind: Kind, data: Mapping[str, Json]) -> Parameters:
         raise InvalidInput("sizes must be ascending and different", place="sizes")
     if (parameters.root is not None) != (kind in ROOTED):
         raise InvalidInput("a root is for rooted collectives, and needed there", place="root")
-    if parameters.baseline not in ("default", *BASELINES):
+    if parameters.baseline not in (AUTO, *BASELINES):
         raise InvalidInput("unknown baseline", place="baseline")
     if any(target not in (*TARGETS, "none") for target in parameters.targets):
         raise InvalidInput("unknown target", place="targets")

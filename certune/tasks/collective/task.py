@@ -18,7 +18,7 @@ from certune.core.spec import TaskSpec
 from certune.core.status import Status
 from certune.tasks.collective import baselines, bounds, cost, dataflow, schema, solvers, targets
 from certune.tasks.collective.collective import Collective, Kind
-from certune.tasks.collective.parameters import Parameters
+from certune.tasks.collective.parameters import AUTO, Parameters
 from certune.tasks.collective.schedule import Schedule, dump_schedule, parse_schedule
 from certune.tasks.collective.solvers import infeasible
 from certune.tasks.collective.solvers.problem import Problem, chunks_per_rank
@@ -166,7 +166,7 @@ class CollectiveTask:
     @cached_property
     def _baseline(self) -> Baseline:
         name = self.parameters.baseline
-        if name == "default":
+        if name == AUTO:
             name, schedule = baselines.default_baseline(self.kind, self.topology, self.root)
         else:
             schedule = baselines.baseline(name, self.kind, self.topology, self.root)
