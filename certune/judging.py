@@ -5,11 +5,10 @@ The door (`Session.submit`), `certune verify` and `certune check` all judge thro
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 
 from certune.core.candidate import Candidate, Payload
-from certune.core.errors import CertuneError, Crashed, InvalidPayload
+from certune.core.errors import Crashed, InfrastructureError, InvalidInput
 from certune.core.family import Context, Task
 from certune.core.measurement import Measurement
 from certune.core.obligation import Obligation, Verdict, invalid
@@ -35,9 +34,9 @@ def elaborate(task: Task, payload: Payload, context: Context) -> Candidate | Ver
         return invalid(f"the payload has {len(payload.data)} bytes; the limit is {limit}")
     try:
         return task.elaborate(payload, context)
-    except InvalidPayload as error:
+    except InvalidInput as error:
         return invalid(str(error))
-    except (CertuneError, KeyboardInterrupt):
+    except InfrastructureError:
         raise
     except Exception as error:
         raise _crashed("elaborating", error) from error
@@ -51,7 +50,7 @@ def check(task: Task, candidate: Candidate, context: Context) -> Verdict:
     """
     try:
         obligations = task.check(candidate, context)
-    except (CertuneError, KeyboardInterrupt):
+    except InfrastructureError:
         raise
     except Exception as error:
         raise _crashed("checking", error) from error
@@ -70,7 +69,7 @@ def evaluate(task: Task, candidate: Candidate, context: Context) -> Measurement:
     """
     try:
         return task.evaluate(candidate, context)
-    except (CertuneError, KeyboardInterrupt):
+    except InfrastructureError:
         raise
     except Exception as error:
         raise _crashed("evaluating", error) from error
@@ -95,8 +94,3 @@ def _crashed(doing: str, error: Exception) -> Crashed:
     if frames is not None:
         where = f" in {frames.tb_frame.f_code.co_name}, line {frames.tb_lineno}"
     return Crashed(f"{doing} the candidate failed: {type(error).__name__}: {error}{where}")
-
-
-def seconds_since(start: float) -> float:
-    """Seconds of wall time since `start` (of `time.monotonic`), to the microsecond."""
-    return round(time.monotonic() - start, 6)
