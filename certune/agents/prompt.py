@@ -32,6 +32,8 @@ Answer with one complete candidate in the format {name} and nothing else: no com
 ellipses, nothing left out."""
 
 _CLIPPED = 2000
+_EXAMPLE = 4000
+_BOUNDS = 24
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def _goal(brief: Brief, bounds: Sequence[Bound]) -> list[str]:
     lines += [
         f"- {bound.kind} bound, {bound.metric.name} {number(bound.value, bound.metric.unit)}: "
         f"{bound.claim}"
-        for bound in bounds
+        for bound in list(bounds)[-_BOUNDS:]
     ]
     return lines
 
@@ -114,9 +116,9 @@ def about(brief: Brief, chosen: PayloadFormat) -> str:
     parts += [*brief.hints, ""] if brief.hints else []
     parts += ["# Format", *_format(chosen)]
     if chosen.example:
-        example = shown(chosen.example, 4000)
+        example = shown(chosen.example, _EXAMPLE)
         if example:
-            parts += ["", "A valid example of the format (not necessarily for this task):", example]
+            parts += ["", "A valid example of the format:", example]
     if brief.repairs:
         parts += ["", "# What mends which failure"]
         parts += [f"- {name}: {advice}" for name, advice in brief.repairs.items()]
@@ -171,8 +173,9 @@ def attempt(room: _Room, trial: Trial, history: History, goal_names: Sequence[Me
         room.add(f"(its payload of {len(data)} bytes is too long to show)")
 
 
-def _start(room: _Room, start: StartingPoint, goal_names: Sequence[Metric]) -> None:
-    if not room.add("", f"{start.name}: {metrics(goal_names, start.values)}"):
+def _start(room: _Room, start: StartingPoint, goal_names: Sequence[Metric], example: bytes) -> None:
+    above = " (the example of the format above)" if start.payload.data == example else ""
+    if not room.add("", f"{start.name}{above}: {metrics(goal_names, start.values)}") or above:
         return
     whole = shown(start.payload.data, room.left // 2)
     if whole is not None:
@@ -219,6 +222,7 @@ def user(
     tokens: int,
     chosen: Chosen | None = None,
     wish: str = "",
+    example: bytes = b"",
 ) -> str:
     """What stands now, what was tried, and what is asked for, in at most about `tokens` tokens.
 
@@ -235,7 +239,7 @@ def user(
     if brief.starts and not any(trial.accepted for trial in standing):
         room.add("", "# Where to begin: correct candidates")
         for start in reversed(brief.starts[-2:]):
-            _start(room, start, goal_names)
+            _start(room, start, goal_names, example)
     if trials:
         room.add("", "# Earlier trials", _counts(trials))
         for trial in picked.trials:
@@ -266,10 +270,12 @@ def render(
 
     `trials` are the attempts that it may speak of (all of the history where not given).
     """
-    told = system(brief, chosen or brief.formats[0])
+    offered = chosen or brief.formats[0]
+    told = system(brief, offered)
+    example = offered.example if shown(offered.example, _EXAMPLE) else b""
     listed = history.trials if trials is None else trials
     left = max(tokens - estimate(told), 400)
-    return Prompt(told, user(brief, history, listed, left, attempts, wish))
+    return Prompt(told, user(brief, history, listed, left, attempts, wish, example))
 
 
 def repair(trial: Trial, advice: Mapping[str, str]) -> str:
