@@ -37,6 +37,7 @@ class BestOfN:
 
     name = "best-of-n"
     deterministic = False
+    asks_model = True  # takes base_url and model
 
     def __init__(self, setup: AgentSetup) -> None:
         options = Options(self.name, setup.options)

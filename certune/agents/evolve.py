@@ -130,6 +130,7 @@ class Evolve:
 
     name = "evolve"
     deterministic = False
+    asks_model = True  # takes base_url and model
 
     def __init__(self, setup: AgentSetup) -> None:
         options = Options(self.name, setup.options)

@@ -51,6 +51,7 @@ class Hybrid:
 
     name = "hybrid"
     deterministic = False
+    asks_model = True  # takes base_url and model
 
     def __init__(self, setup: AgentSetup) -> None:
         options = Options(self.name, setup.options)

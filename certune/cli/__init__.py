@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from certune import __version__
+from certune.cli.brief import brief
+from certune.cli.compare import compare
 from certune.cli.judge import check, verify
 from certune.cli.look import agents, export, ledger_app, show, tasks
 from certune.cli.mcp import mcp
@@ -43,6 +45,8 @@ def certune(
 
 app.command()(optimize)
 app.command()(resume)
+app.command()(compare)
+app.command()(brief)
 app.command()(mcp)
 app.command()(verify)
 app.command()(check)

@@ -47,6 +47,12 @@ def optimize(
     option: Annotated[
         list[str] | None, typer.Option("--option", "-o", help="An option of the agent, key=value.")
     ] = None,
+    base_url: Annotated[
+        str | None, typer.Option("--base-url", help="The server to ask; the option base_url.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="The model to ask; the option model.")
+    ] = None,
     budget_: Annotated[
         list[str] | None,
         typer.Option(
@@ -77,15 +83,21 @@ def optimize(
       certune optimize collective/allreduce -p topology=my.json -p objective=time -p size=1MiB
 
       certune optimize collective/alltoall -p topology=torus2d -p rows=4 -p columns=4 -b time=2m
+
+      certune optimize collective/allgather -p topology=dgx1 -a openai \\
+        --base-url http://127.0.0.1:8000/v1 --model qwen3
     """
     from certune import plugins
     from certune.core.agent import AgentSetup
+    from certune.core.budget import Spent
     from certune.core.candidate import Payload
     from certune.ledger import Ledger
     from certune.session import Rival, Session
 
     parameters = pairs(parameter or (), "--parameter")
     options = pairs(option or (), "--option")
+    options |= {"base_url": base_url} if base_url else {}
+    options |= {"model": model} if model else {}
     limits = budget(budget_ or (DEFAULT_BUDGET,))
     factory = plugins.agent(agent)
     opened = plugins.open_task(plugins.spec(task, parameters))
@@ -96,7 +108,8 @@ def optimize(
         data = read_file(Path(incumbent), "incumbent")
         rivals = [Rival(incumbent, Payload(opened.brief().formats[0].name, data))]
     key = signer(sign)
-    factory(AgentSetup(options, lambda: iter(())))  # refuses wrong options before anything is made
+    # Wrong options are refused before anything is recorded.
+    factory(AgentSetup(options, lambda: iter(()), remaining=lambda: limits.remaining(Spent())))
     with Ledger.open(project) as ledger:
         session = Session.start(
             ledger,

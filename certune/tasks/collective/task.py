@@ -16,7 +16,15 @@ from certune.core.measurement import Bound, Comparison, Measurement
 from certune.core.obligation import Counterexample, Obligation
 from certune.core.spec import TaskSpec
 from certune.core.status import Status
-from certune.tasks.collective import baselines, bounds, cost, dataflow, schema, solvers, targets
+from certune.tasks.collective import (
+    baselines,
+    bounds,
+    briefing,
+    cost,
+    dataflow,
+    solvers,
+    targets,
+)
 from certune.tasks.collective.collective import Collective, Kind
 from certune.tasks.collective.parameters import AUTO, Parameters
 from certune.tasks.collective.schedule import Schedule, dump_schedule, parse_schedule
@@ -211,25 +219,21 @@ class CollectiveTask:
     def brief(self) -> Brief:
         """What agents are told."""
         topology = self.topology
-        wanted = {
-            "latency": "the least time for an empty message",
-            "bandwidth": "the highest bandwidth for an endless message",
-            "time": f"the least time for {''.join(str(s) for s in self.parameters.sizes)} bytes",
-            "frontier": "the least time at each of several sizes",
-        }[self.parameters.objective]
-        pieces = topology.ranks if self.kind not in ("broadcast", "reduce", "allreduce") else 1
-        example = schema.example_schedule(Collective(self.kind, topology.ranks, pieces, self.root))
+        baseline = self.baseline()
         return Brief(
             spec=self.spec,
-            task=f"{self.kind} over {topology.ranks} ranks of {topology.name}: {wanted}",
+            task=f"{self.kind} over {topology.ranks} ranks of {topology.name}: "
+            f"{briefing.wanted(self.parameters)}",
             formats=(
                 PayloadFormat(
                     SCHEDULE,
                     "which rank sends which chunk to whom in which synchronous step",
-                    schema.SCHEMA,
-                    dump_schedule(example),
+                    briefing.schema(self.kind, topology.ranks, self.root),
+                    baseline.payload.data,
                 ),
             ),
-            baselines=(self.baseline().name,),
+            baselines=(baseline.name,),
             bounds=tuple(self.bounds(Context())),
+            hints=briefing.hints(self.kind, topology, self.root, self.parameters),
+            repairs=briefing.REPAIRS,
         )
