@@ -24,8 +24,7 @@ from certune.core.errors import (
 
 APPLICATION_ID = 0x43_52_54_4E  # "CRTN", in the header of every ledger
 BUSY_SECONDS = 30.0
-_MAGIC = b"SQLite format 3\0"
-_HEADER_BYTES = 100
+_SMALLEST = 512  # bytes of the smallest database
 # How SQLite tells damage that it has no code of its own for.
 _DAMAGE = ("decode to UTF-8", "malformed", "unsupported file format", "no such")
 _OLDEST_SQLITE = (3, 38, 0)  # STRICT tables and JSON functions
@@ -133,38 +132,54 @@ def _unreadable(path: Path, error: OSError) -> InvalidInput:
 
 
 def check_file(path: Path) -> None:
-    """Look at the file's header without SQLite, which might write to a file that is not ours.
+    """Look whether a file is a ledger without touching it.
+
+    Only SQLite may open the file: closing any other descriptor of it would drop the locks that
+    this process holds on it (sqlite.org/howtocorrupt.html, 2.2). An immutable connection takes
+    no lock, reads no log and makes no file beside it.
 
     Raises:
         InvalidInput: no regular file, unreadable, or the database of another program.
         LedgerCorrupt: no database, or cut short.
-        LedgerVersion: written by a newer certune.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise InvalidInput(
-                "not a regular file", place=str(path), remedy="move it away or name another folder"
-            )
-        with path.open("rb") as file:
-            header = file.read(_HEADER_BYTES)
-            size = os.fstat(file.fileno()).st_size
+        found = path.stat()
     except OSError as error:
         raise _unreadable(path, error) from None
-    if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
-        raise _corrupt(path, "not a ledger" if header else "empty")
-    if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+    if not stat.S_ISREG(found.st_mode):
+        raise InvalidInput(
+            "not a regular file", place=str(path), remedy="move it away or name another folder"
+        )
+    if not os.access(path, os.R_OK):
+        raise _unreadable(path, PermissionError(0, "Permission denied"))
+    if found.st_size < _SMALLEST:  # SQLite would take it for a new database
+        raise _corrupt(path, "not a ledger")
+    log = _beside(path, "-wal")
+    logged = log.exists()
+    try:
+        with closing(_connect(path, read_only=True, immutable=True)) as connection:
+            identity, pages, page = (
+                connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("application_id", "page_count", "page_size")
+            )
+    except sqlite3.DatabaseError as error:
+        # While a write-ahead log exists, the file may be behind its own header, rightly.
+        if error.sqlite_errorcode == sqlite3.SQLITE_CORRUPT and (logged or log.exists()):
+            return
+        raise
+    if identity != APPLICATION_ID:
         raise InvalidInput(
             "an SQLite database of another program, not a ledger",
             place=str(path),
             remedy="move it away or name another folder",
         )
-    _check_version(int.from_bytes(header[60:64], "big"), path)
-    # While a write-ahead log exists, the header may be ahead of the file, rightly.
-    page = int.from_bytes(header[16:18], "big")
-    pages = int.from_bytes(header[28:32], "big")
-    wal = path.with_name(path.name + "-wal")
-    if not wal.exists() and size < pages * (65536 if page == 1 else page):
+    size = path.stat().st_size  # looked at last, as another process may let it grow
+    if size < pages * page and not (logged or log.exists()):
         raise _corrupt(path, f"cut short, {size} bytes are left")
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
 
 
 def _check_version(version: int, path: Path) -> None:
@@ -199,8 +214,8 @@ def _connect_reader(path: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError:
         # A write-ahead log needs a folder that one may write. In one that one may not, and with
         # no sign of a writer, the file alone is the whole database.
-        side = [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm")]
-        if os.access(path.parent, os.W_OK) or any(file.exists() for file in side):
+        busy = any(_beside(path, suffix).exists() for suffix in ("-wal", "-shm"))
+        if os.access(path.parent, os.W_OK) or busy:
             raise
         return _connect(path, read_only=True, immutable=True)
 
@@ -256,8 +271,8 @@ def _create(path: Path, version: str) -> None:
         fcntl.flock(folder, fcntl.LOCK_EX)
         if path.exists():
             return
-        new = path.with_name(path.name + ".new")
-        for leftover in (new, new.with_name(new.name + "-journal")):
+        new = _beside(path, ".new")
+        for leftover in (new, _beside(new, "-journal")):
             leftover.unlink(missing_ok=True)
         with closing(sqlite3.connect(new, isolation_level=None)) as connection:
             connection.execute("PRAGMA synchronous=FULL")

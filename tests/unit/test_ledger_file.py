@@ -55,16 +55,16 @@ def test_no_ledger_is_made_unless_asked(tmp_path):
 @pytest.mark.parametrize("data", [b"", b"SQLite format 3\0", b"{}", b"\0" * 5000])
 def test_no_database(tmp_path, data):
     put(tmp_path, data)
-    refused(tmp_path, LedgerCorrupt, "not a ledger|empty")
+    refused(tmp_path, LedgerCorrupt, "not a ledger|file is not a database")
 
 
 def test_random_bytes(tmp_path):
     generator = random.Random(5)
     for size in (1, 100, 4096, 50_000):
         put(tmp_path, generator.randbytes(size))
-        refused(tmp_path, LedgerCorrupt, "not a ledger")
+        refused(tmp_path, LedgerCorrupt, "not a ledger|file is not a database")
         put(tmp_path, b"SQLite format 3\0" + generator.randbytes(size + 100))
-        refused(tmp_path, InvalidInput, "another program")
+        refused(tmp_path, LedgerCorrupt, "not a ledger|file is not a database")
 
 
 def test_a_valid_header_over_random_bytes(tmp_path):
@@ -74,20 +74,26 @@ def test_a_valid_header_over_random_bytes(tmp_path):
     refused(tmp_path, LedgerError, "damaged")
 
 
-def test_a_database_of_another_program_is_not_touched(tmp_path):
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+def test_a_database_of_another_program_is_not_touched(tmp_path, mode):
     path = put(tmp_path, b"")
     path.unlink()
-    with sqlite3.connect(path) as other:
-        other.execute("CREATE TABLE records (seq INTEGER PRIMARY KEY)")
+    other = sqlite3.connect(path)
+    other.execute(f"PRAGMA journal_mode={mode}")
+    other.execute("CREATE TABLE records (seq INTEGER PRIMARY KEY)")
+    names = set(snapshot(path))
+    refused(tmp_path, InvalidInput, "an SQLite database of another program")
+    assert set(snapshot(path)) == names
     other.close()
     refused(tmp_path, InvalidInput, "an SQLite database of another program")
+    assert set(snapshot(path)) == {path.name}
 
 
 def test_cut_short(tmp_path):
     whole = filled(tmp_path).read_bytes()
     for size in (99, 100, 4096, len(whole) // 2, len(whole) - 1):
         put(tmp_path, whole[:size])
-        refused(tmp_path, LedgerCorrupt, "cut short|not a ledger")
+        refused(tmp_path, LedgerCorrupt, "malformed|not a ledger|cut short")
 
 
 def test_a_newer_schema_is_told_as_such(tmp_path):
@@ -215,3 +221,32 @@ def test_a_migration_that_fails_changes_nothing(tmp_path, monkeypatch):
             Ledger.open(tmp_path)
     with Ledger.open(tmp_path) as ledger:
         assert ledger.verify().seq == 5
+
+
+def shared_lock_is_held(path):
+    """Whether some process holds SQLite's shared lock on the file, asked from another one."""
+    script = (
+        "import fcntl, sys\n"
+        "with open(sys.argv[1], 'r+b') as file:\n"
+        "    try: fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 510, 0x40000002)\n"
+        "    except BlockingIOError: print('held')\n"
+    )
+    command = [sys.executable, "-c", script, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout == "held\n"
+
+
+def test_a_second_look_in_one_process_keeps_the_locks_of_the_first(tmp_path):
+    """Closing any descriptor of a file drops all POSIX locks that the process has on it.
+
+    Without its shared lock, another process could take the write-ahead log away from under a
+    session (sqlite.org/howtocorrupt.html, 2.2). So nothing but SQLite may open the file.
+    """
+    with Ledger.open(tmp_path) as first:
+        first.start("s1", SPEC, "search", {}, Budget())
+        assert shared_lock_is_held(first.path)
+        Ledger.open(tmp_path).close()
+        Ledger.open(tmp_path, read_only=True).close()
+        assert shared_lock_is_held(first.path)
+        first.record_trial(trial(1), blobs=[payload(1)])
+    assert not shared_lock_is_held(first.path)
