@@ -60,7 +60,7 @@ def kill_often(folder, times, seed):
         told += [int(line), *acknowledged(process)]
     count = holds(folder, "s1", told)
     assert len(told) <= count <= len(told) + times  # at most one each was not told in time
-    assert count > times
+    assert count >= times
 
 
 def test_killed_while_writing(tmp_path):
