@@ -27,7 +27,8 @@ def outside(code: Code, memory: Memory) -> Counterexample | None:
     ):
         buffer, offset = buffers[code.step], offsets[code.step]
         size = memory.size[rank, buffer]
-        wrong = uses[code.kind] & ((offset < 0) | (offset + code.count > size))
+        wrong = uses[code.kind] & (code.count > 0)
+        wrong &= (offset < 0) | (offset + code.count > size)
         if wrong.any():
             at = int(np.argmax(wrong))
             span = chunk_range(int(buffer[at]), int(offset[at]), max(int(code.count[at]), 1))

@@ -55,7 +55,8 @@ class Flow:
     node_access: [nodes] the access (row of `Accesses`) that made the sum
     node_start: nodes by the wavefront that made them
     carried:    [accesses] the value that an access sent, -1 for those that send nothing
-    unready:    accesses that read a cell that holds nothing, in running order
+    unready:    accesses that read what holds nothing, in running order
+    unready_at: the cell that each of them read, or cells and above for a message
     """
 
     accesses: Accesses
@@ -66,6 +67,7 @@ class Flow:
     node_start: Int
     carried: Int
     unready: Int
+    unready_at: Int
 
 
 def accesses(code: Code, memory: Memory) -> Accesses:
@@ -143,7 +145,8 @@ def run(code: Code, order: Order, memory: Memory, found: Accesses) -> Flow:
     second_got = np.zeros(total, dtype=np.int64)
     sum_rows = np.flatnonzero(REDUCES[kind[rows]])
     second_got[sum_rows] = right
-    unready = rows[(got == UNINITIALISED) | (second_got == UNINITIALISED)]
+    missing = np.flatnonzero((got == UNINITIALISED) | (second_got == UNINITIALISED))
+    unready_at = np.where(got[missing] == UNINITIALISED, first[missing], second[missing])
     return Flow(
         accesses=found,
         final=state[:cells].copy(),
@@ -152,7 +155,8 @@ def run(code: Code, order: Order, memory: Memory, found: Accesses) -> Flow:
         node_access=rows[sum_rows],
         node_start=node_start,
         carried=state[cells:trash].copy(),
-        unready=unready,
+        unready=rows[missing],
+        unready_at=unready_at,
     )
 
 

@@ -37,14 +37,20 @@ _MAX_ALLOWED = 71
 class Race:
     """Two accesses (rows of `Accesses`) to one cell that nothing orders.
 
-    `most` is the largest number of chunks a message may have for the race to be possible: the
-    race needs messages of at most that many chunks. 71 means that it is possible at every size.
+    `parts` is None where that holds at every size; else the two are ends of a chain of messages,
+    and (p, q) the places of the chunk in them: they race with messages of m chunks exactly if
+    p // m > q // m. `most` is the largest such m.
     """
 
     first: int
     second: int
     cell: int
+    parts: tuple[int, int] | None
     most: int
+
+    def at(self, allowed: int) -> bool:
+        """Whether it is a race with messages of at most `allowed` chunks."""
+        return self.parts is None or self.parts[0] // allowed > self.parts[1] // allowed
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +99,8 @@ def find_races(code: Code, order: Order, found: Accesses) -> Races:
     ordered, complete = _ordered(code, order, one, two)
     rows = np.flatnonzero(~ordered)
     most = np.full(len(rows), _MAX_ALLOWED)
+    along = np.zeros(len(rows), dtype=np.bool_)
+    p = q = np.zeros(len(rows), dtype=np.int64)
     if len(rows):
         chain, link = _chains(code)
         along = (chain[one[rows]] == chain[two[rows]]) & (link[one[rows]] < link[two[rows]])
@@ -102,9 +110,15 @@ def find_races(code: Code, order: Order, found: Accesses) -> Races:
         largest = np.where(apart.any(axis=1), _MAX_ALLOWED - np.argmax(apart[:, ::-1], axis=1), 0)
         most = np.where(along, largest, most)
     races = tuple(
-        Race(int(a[row]), int(b[row]), _cell(found, int(a[row]), int(b[row])), int(limit))
-        for row, limit in zip(rows.tolist(), most.tolist(), strict=True)
-        if limit > 0
+        Race(
+            int(a[row]),
+            int(b[row]),
+            _cell(found, int(a[row]), int(b[row])),
+            (int(p[k]), int(q[k])) if along[k] else None,
+            int(most[k]),
+        )
+        for k, row in enumerate(rows.tolist())
+        if most[k] > 0
     )
     return Races(overlapping(code, found), races if complete else (), complete, pairs)
 

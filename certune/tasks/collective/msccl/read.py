@@ -17,13 +17,11 @@ import numpy as np
 from certune.core import InvalidInput
 from certune.core.errors import nearest
 from certune.tasks.collective.collective import Kind
+from certune.tasks.collective.msccl.feasible import check
 from certune.tasks.collective.msccl.program import (
     BUFFERS,
     KINDS,
-    NOP,
     PROTOCOLS,
-    RECEIVES,
-    SENDS,
     Header,
     Int,
     Program,
@@ -34,7 +32,6 @@ MAX_RANKS = 4096
 MAX_STEPS = 8_000_000
 MAX_CHUNKS = 2**20
 MAX_COUNT = 2**16
-MAX_OPERANDS = 2**25
 _MAX_DEPTH = 16
 _MAX_UNKNOWN = 1000
 
@@ -134,6 +131,7 @@ class _Handlers:
         self.columns = _Columns()
         self.path: list[str] = []
         self.skipping = 0
+        self.seen: set[int] = set()
         parser.StartElementHandler = self.start
         parser.EndElementHandler = self.end
         parser.StartDoctypeDeclHandler = self.doctype
@@ -210,6 +208,9 @@ class _Handlers:
                 f"more <gpu> elements than ngpus={header.ranks}", place=f"line {line}"
             )
         row = [_whole(attributes.get("id"), "id", line, low=0, high=header.ranks - 1)]
+        if row[0] in self.seen:
+            raise InvalidInput(f"rank {row[0]} is given twice", place=f"line {line}")
+        self.seen.add(row[0])
         for name in ("i_chunks", "o_chunks", "s_chunks"):
             row.append(_whole(attributes.get(name), name, line, low=0, high=MAX_CHUNKS))
         self.columns.gpus.append((*row, line))
@@ -321,7 +322,11 @@ def read(data: bytes, *, limit: int = MAX_BYTES) -> Program:
 def _program(columns: _Columns) -> Program:
     header = cast(Header, columns.header)
     gpus = np.array(columns.gpus, dtype=np.int64).reshape(-1, 5)
-    _complete(gpus[:, 0], gpus[:, 4], header.ranks, "rank")
+    missing = np.setdiff1d(np.arange(header.ranks), gpus[:, 0])
+    if len(missing):
+        raise InvalidInput(
+            f"rank {missing[0]} has no <gpu>", remedy=f"give all {header.ranks} ranks of ngpus"
+        )
     gpus = gpus[np.argsort(gpus[:, 0], kind="stable")]
     blocks = np.array(columns.blocks, dtype=np.int64).reshape(-1, 7)
     steps = (
@@ -378,53 +383,3 @@ def _program(columns: _Columns) -> Program:
     )
     check(program)
     return program
-
-
-def _complete(ids: Int, lines: Int, ranks: int, noun: str) -> None:
-    seen = np.bincount(ids, minlength=ranks)
-    if np.any(seen > 1):
-        again = int(np.argmax(seen > 1))
-        line = int(lines[np.flatnonzero(ids == again)[1]])
-        raise InvalidInput(f"{noun} {again} is given twice", place=f"line {line}")
-    if np.any(seen == 0):
-        missing = int(np.argmin(seen))
-        raise InvalidInput(f"{noun} {missing} has no <gpu>", remedy=f"give all {ranks}")
-
-
-def check(program: Program) -> None:
-    """Refuse what no runtime could run and what would not fit in memory.
-
-    Raises:
-        InvalidInput: steps without a peer, dependences on thread blocks that do not exist, more
-            chunks or operands than certune holds.
-    """
-    length = np.diff(program.first)
-    kind = program.kind
-    for needs, peer, verb in ((SENDS, program.send, "send"), (RECEIVES, program.receive, "recv")):
-        wrong = needs[kind] & np.repeat(peer < 0, length)
-        if wrong.any():
-            step = int(np.argmax(wrong))
-            raise InvalidInput(
-                f"type {KINDS[kind[step]]} in a thread block without a {verb} peer",
-                place=program.place(step),
-                remedy=f"give the thread block {verb}=",
-            )
-    blocks_of_rank = np.bincount(program.rank, minlength=program.ranks)
-    depends = program.depends
-    there = np.repeat(blocks_of_rank[program.rank], length)
-    wrong = (depends >= there) | ((depends >= 0) & (program.depends_step < 0))
-    if wrong.any():
-        step = int(np.argmax(wrong))
-        raise InvalidInput(
-            f"waits for step {program.depends_step[step]} of thread block {depends[step]},"
-            f" but the rank has thread blocks 0 to {there[step] - 1}",
-            place=program.place(step),
-        )
-    operands = int(program.count[kind != NOP].sum())
-    if operands > MAX_OPERANDS:
-        raise InvalidInput(f"steps on {operands} chunks", remedy=f"at most {MAX_OPERANDS}")
-    chunks = int(program.chunks.sum()) + 2 * program.header.pieces * program.ranks
-    if chunks > 4 * MAX_OPERANDS:
-        raise InvalidInput(
-            f"buffers of {chunks} chunks on all ranks", remedy=f"at most {4 * MAX_OPERANDS}"
-        )

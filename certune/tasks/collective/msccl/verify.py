@@ -292,8 +292,8 @@ def _race(code: Code, memory: Memory, found: Accesses, races: Races) -> Countere
     one, two = int(found.operation[race.first]), int(found.operation[race.second])
     rank, cell = memory.locate(race.cell)
     when = ""
-    if race.most < 71:
-        when = f", once messages carry at most {race.most} of their chunks"
+    if race.parts is not None:
+        when = f" when messages carry only {race.most} of their chunks"
     return Counterexample(
         f"on rank {rank}, {code.place(one)} {_verb(found, race, True)} {cell} and"
         f" {code.place(two)} {_verb(found, race, False)} it; nothing orders the two{when}."

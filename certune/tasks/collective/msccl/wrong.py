@@ -19,22 +19,15 @@ _SHOWN = 16
 def unready(code: Code, memory: Memory, flow: Flow) -> Counterexample | None:
     """The first operation that reads what nobody wrote."""
     found = flow.accesses
-    for access in flow.unready.tolist():
-        operation = int(found.operation[access])
-        source = int(found.source[access])
-        if source < 0:
+    for access, at in zip(flow.unready.tolist(), flow.unready_at.tolist(), strict=True):
+        if at >= memory.cells:
             continue  # what it received was read too early by its sender
-        rank, cell = memory.locate(source)
+        operation = int(found.operation[access])
+        rank, cell = memory.locate(at)
         return Counterexample(
             f"{code.place(operation)} {code.describe(operation)}, but nothing was written to {cell}"
             f" of rank {rank} before",
             {**operation_data(code, operation), "cell": cell},
-        )
-    if len(flow.unready):
-        operation = int(found.operation[flow.unready[0]])
-        return Counterexample(
-            f"{code.place(operation)} {code.describe(operation)}: its target was never written",
-            operation_data(code, operation),
         )
     return None
 
