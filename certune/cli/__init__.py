@@ -9,7 +9,9 @@ import typer
 from certune import __version__
 from certune.cli.brief import brief
 from certune.cli.compare import compare
-from certune.cli.judge import check, verify
+from certune.cli.compile import compile_
+from certune.cli.files import convert, explain, lint, verify
+from certune.cli.judge import check
 from certune.cli.look import agents, export, ledger_app, show, tasks
 from certune.cli.mcp import mcp
 from certune.cli.optimize import optimize, resume
@@ -48,7 +50,11 @@ app.command()(resume)
 app.command()(compare)
 app.command()(brief)
 app.command()(mcp)
+app.command("compile")(compile_)
 app.command()(verify)
+app.command()(lint)
+app.command()(explain)
+app.command()(convert)
 app.command()(check)
 app.command()(show)
 app.command()(tasks)

@@ -136,27 +136,3 @@ def check(
         raise typer.Exit(REFUSED)
     if report.answer == "not-repeatable":
         raise typer.Exit(INFRASTRUCTURE)
-
-
-@guarded
-def verify(
-    names: Annotated[
-        list[str], typer.Argument(metavar="TASK FILE", help="A task and a candidate for it.")
-    ],
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option("--parameter", "-p", help="A parameter of the task, as in topology=dgx1."),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Judge a file without recording it: obligations, metrics, distance to the bound.
-
-    Example:
-
-      certune verify collective/allgather schedule.json -p topology=dgx1
-    """
-    from certune.core.errors import ConfigurationError
-
-    if len(names) != 2:
-        raise ConfigurationError("verify takes a task and a file")
-    verify_candidate(names[0], Path(names[1]), parameter or [], as_json)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from certune.core.family import Context
     from certune.session import Rival, Run, Session
     from certune.signing import Signer
+
+_STOP = threading.Event()
 
 Sign = Annotated[
     Path | None,
@@ -160,11 +163,11 @@ def resume(
 
 
 def context() -> Context:
-    """What families may call from the command line."""
+    """What families may call from the command line; Ctrl-C in a session ends its solvers too."""
     from certune.core.family import Context
     from certune.verifier.provers import Provers
 
-    return Context(prover=Provers())
+    return Context(prover=Provers(stopped=_STOP.is_set), stopped=_STOP.is_set)
 
 
 def signer(path: Path | None) -> Signer | None:
@@ -189,12 +192,13 @@ def _drive(session: Session, factory: AgentFactory, project: Path, as_json: bool
     begin(session, out)
 
     def interrupt(number: int, frame: object) -> None:
-        if session.stopping:  # the second time: at once
+        if _STOP.is_set():  # the second time: at once
             raise KeyboardInterrupt
+        _STOP.set()
         session.stop()
         fail("stopping; the current candidate is still recorded (Ctrl-C again: at once)")
 
-    before = signal.signal(signal.SIGINT, interrupt)
+    before = {which: signal.signal(which, interrupt) for which in (signal.SIGINT, signal.SIGTERM)}
     try:
         with Screen(session, out) as screen:
             run = session.run(agent, watch=screen)
@@ -204,7 +208,8 @@ def _drive(session: Session, factory: AgentFactory, project: Path, as_json: bool
             if trial.accepted
         }
     finally:
-        signal.signal(signal.SIGINT, before)
+        for which, handler in before.items():
+            signal.signal(which, handler)
     data = finish(session, run, files, project, out)
     if as_json:
         sys.stdout.write(json.dumps(data, indent=2) + "\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from certune.acceptance import Incumbent, gap
 from certune.certificate import Acceptance, build, seal
@@ -18,15 +18,19 @@ from certune.signing import Signer
 
 
 class Keeping:
-    """A prover that keeps the text of every refuted query, for the evidence of what it shows."""
+    """A prover that keeps the text of every refuted query, for the evidence of what it shows.
 
-    def __init__(self, prover: Prover) -> None:
+    `left` is how many seconds the session has left; no query gets more.
+    """
+
+    def __init__(self, prover: Prover, left: Callable[[], float]) -> None:
         self._prover = prover
+        self._left = left
         self._kept: dict[str, bytes] = {}
 
     def decide(self, query: Query, *, seconds: float) -> Answer:
         """Decide a query; see `certune.core.Prover`."""
-        answer = self._prover.decide(query, seconds=seconds)
+        answer = self._prover.decide(query, seconds=max(0.0, min(seconds, self._left())))
         if answer.result == "unsat":
             self._kept[query.digest] = query.text
         return answer

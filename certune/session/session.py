@@ -6,6 +6,7 @@ judged here, in this order: parse, elaborate, known?, check, evaluate, decide, r
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -77,7 +78,7 @@ class Session:
         self._asked = threading.Event()
         self._deadline: float | None = None
         given = context or Context()
-        self._keeping = Keeping(given.prover) if given.prover else None
+        self._keeping = Keeping(given.prover, self._left) if given.prover else None
         self.context = replace(
             given,
             prover=self._keeping,
@@ -313,6 +314,10 @@ class Session:
         """Whether the session was asked to stop or its time is over."""
         late = self._deadline is not None and time.monotonic() >= self._deadline
         return late or self._asked.is_set()
+
+    def _left(self) -> float:
+        """Seconds until the session's time is over."""
+        return math.inf if self._deadline is None else self._deadline - time.monotonic()
 
     @property
     def spent(self) -> Spent:

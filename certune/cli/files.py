@@ -1,0 +1,349 @@
+"""Commands on files of collective programs: verify, lint, explain, convert, prove-all."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, cast
+
+import typer
+
+from certune.cli.guard import REFUSED, AsJson, guarded, read_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from certune.core.obligation import Obligation
+    from certune.tasks.collective.msccl.program import Target
+
+Kind: TypeAlias = Literal["msccl", "mscclpp", "native"]
+
+_TARGETS = ("microsoft", "azure", "rccl")
+_FORMATS = (*_TARGETS, "mscclpp", "native")
+
+
+def _say(text: str = "") -> None:
+    print(text)  # noqa: T201
+
+
+def _dump(data: object) -> None:
+    sys.stdout.write(json.dumps(data, indent=2) + "\n")
+
+
+def recognise(data: bytes, place: str) -> Kind:
+    """Which kind of collective program these bytes seem to be, told by how they begin.
+
+    Raises:
+        InvalidInput: none that certune knows.
+    """
+    from certune.core.errors import InvalidInput
+
+    start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start.startswith(b"<"):
+        return "msccl"
+    if start.startswith(b"{"):
+        return "native" if b'"certune-schedule/' in data else "mscclpp"
+    raise InvalidInput(
+        "neither an MSCCL XML file, an MSCCL++ plan nor a certune schedule", place=place
+    )
+
+
+def _target(name: str | None) -> Target | None:
+    from certune.core.errors import ConfigurationError, nearest
+
+    if name is not None and name not in _TARGETS:
+        raise ConfigurationError(
+            f"unknown target {name[:40]!r}", place="--target", remedy=nearest(name, _TARGETS)
+        )
+    return cast("Target | None", name)
+
+
+@guarded
+def verify(
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="[TASK] FILE", help="A file, or a task and a candidate for it."),
+    ],
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", help="A parameter of the task, as in topology=dgx1."),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", help=f"The runtime of an XML file: {', '.join(_TARGETS)}."),
+    ] = None,
+    root: Annotated[
+        int | None, typer.Option("--root", help="The root of a rooted XML file.")
+    ] = None,
+    max_size: Annotated[
+        str | None,
+        typer.Option("--max-size", help="The largest message an XML file must finish, as 64MiB."),
+    ] = None,
+    require_agreement: Annotated[
+        bool,
+        typer.Option("--require-agreement", help="All ranks must add in the same order."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Verify a program as it really runs, or judge a candidate for a task. Nothing is recorded.
+
+    An MSCCL XML file or MSCCL++ plan, from any tool: its result, races, hangs and the size from
+    which it hangs. Examples:
+
+      certune verify algo.xml --target rccl
+
+      certune verify plan.json
+
+      certune verify collective/allgather schedule.json -p topology=dgx1
+    """
+    from certune.cli.judge import verify_candidate
+    from certune.core.errors import ConfigurationError, InvalidInput
+
+    if len(names) == 2:
+        verify_candidate(names[0], Path(names[1]), parameter or [], as_json)
+        return
+    if len(names) != 1 or parameter:
+        raise ConfigurationError("give a file, or a task, a file and its parameters")
+    path = Path(names[0])
+    data = read_file(path, "file")
+    kind = recognise(data, str(path))
+    try:
+        if kind == "msccl":
+            clean = _verify_xml(data, _target(target), root, max_size, require_agreement, as_json)
+        elif kind == "mscclpp":
+            clean = _verify_plan(data, as_json)
+        else:
+            clean = _verify_native(data, as_json)
+    except InvalidInput as error:
+        raise error.within(str(path)) from None
+    if not clean:
+        raise typer.Exit(REFUSED)
+
+
+def _verify_xml(
+    data: bytes,
+    target: Target | None,
+    root: int | None,
+    max_size: str | None,
+    require_agreement: bool,
+    as_json: bool,
+) -> bool:
+    from certune.core.codec import encode
+    from certune.tasks.collective.msccl.report import verify_file
+    from certune.tasks.collective.parameters import size_bytes
+
+    report = verify_file(
+        data,
+        target=target,
+        root=root,
+        require_agreement=require_agreement,
+        max_bytes=None if max_size is None else size_bytes(max_size, "--max-size"),
+    )
+    if as_json:
+        _dump(
+            {
+                "status": report.status.value,
+                "clean": report.clean,
+                "summary": encode(report.summary()),
+                "lints": [vars(item) for item in report.lints],
+                "obligations": encode(report.obligations),
+                "notes": report.notes(),
+            }
+        )
+    else:
+        for line in report.lines():
+            _say(line)
+    return report.clean
+
+
+def _verify_plan(data: bytes, as_json: bool) -> bool:
+    from certune.core.codec import encode
+    from certune.tasks.collective.mscclpp.verify import verify_plan
+
+    report = verify_plan(data)
+    if as_json:
+        _dump(
+            {
+                "status": report.verdict.status.value,
+                "clean": report.verdict.met,
+                "obligations": encode(report.obligations),
+                "notes": list(report.warnings),
+            }
+        )
+    else:
+        _say(f"{report.plan.name}: {report.plan.collective} over {len(report.plan.gpus)} ranks")
+        _say_obligations(report.obligations)
+        for warning in report.warnings:
+            _say(f"note     {warning}")
+    return report.verdict.met
+
+
+def _verify_native(data: bytes, as_json: bool) -> bool:
+    from certune.core.codec import encode
+    from certune.tasks.collective.dataflow import verify as refute
+    from certune.tasks.collective.schedule import parse_schedule
+
+    schedule = parse_schedule(data)
+    found = refute(schedule)
+    status = "proved" if found is None else "refuted"
+    if as_json:
+        _dump({"status": status, "clean": found is None, "counterexample": encode(found)})
+    else:
+        collective = schedule.collective
+        _say(
+            f"{collective.kind} over {collective.ranks} ranks, {collective.pieces} pieces, "
+            f"{schedule.steps} steps, {schedule.sends} sends"
+        )
+        _say(f"{status:<8} postcondition" + ("" if found is None else f": {found.sentence}"))
+    return found is None
+
+
+def _say_obligations(obligations: Sequence[Obligation]) -> None:
+    for obligation in obligations:
+        _say(f"{obligation.status.value:<8} {obligation.name}: {obligation.claim}")
+        if obligation.counterexample is not None:
+            _say(f"         {obligation.counterexample.sentence}")
+
+
+@guarded
+def lint(
+    file: Annotated[Path, typer.Argument(help="An MSCCL XML file.")],
+    target: Annotated[
+        str | None, typer.Option("--target", help="One runtime; all of them if not given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Why is my file ignored? What each runtime refuses or misreads, with line and remedy."""
+    from certune.core.errors import InvalidInput
+    from certune.tasks.collective.msccl.limits import LIMITS
+    from certune.tasks.collective.msccl.lints import lint as find
+    from certune.tasks.collective.msccl.read import read
+
+    chosen = _target(target)
+    data = read_file(file, "file")
+    try:
+        program = read(data)
+    except InvalidInput as error:
+        raise error.within(str(file)) from None
+    targets = [chosen] if chosen else [cast("Target", name) for name in _TARGETS]
+    found = {name: find(program, name, data=data) for name in targets}
+    if as_json:
+        _dump({name: [vars(item) for item in items] for name, items in found.items()})
+    else:
+        for name, items in found.items():
+            _say(f"{LIMITS[name].name}: {len(items) or 'no'} findings")
+            for item in items:
+                _say(f"  {file}:{item.line}: {item.severity} {item.name}: {item.sentence}")
+                if item.remedy:
+                    _say(f"      {item.remedy}")
+    if any(item.severity == "error" for items in found.values() for item in items):
+        raise typer.Exit(REFUSED)
+
+
+@guarded
+def explain(file: Annotated[Path, typer.Argument(help="An XML file, plan or schedule.")]) -> None:
+    """What a program does, step by step, in an order in which it can run."""
+    from certune.core.errors import InvalidInput
+
+    data = read_file(file, "file")
+    kind = recognise(data, str(file))
+    try:
+        _say(_explanation(kind, data))
+    except InvalidInput as error:
+        raise error.within(str(file)) from None
+
+
+def _explanation(kind: Kind, data: bytes) -> str:
+    if kind == "msccl":
+        from certune.tasks.collective.msccl.read import read
+        from certune.tasks.collective.msccl.report import explain as explain_xml
+
+        return explain_xml(read(data))
+    if kind == "mscclpp":
+        from certune.tasks.collective.mscclpp.explain import explain as explain_plan
+        from certune.tasks.collective.mscclpp.read import read_plan
+
+        return explain_plan(read_plan(data))
+    from certune.tasks.collective.schedule import parse_schedule
+
+    schedule = parse_schedule(data)
+    columns = (schedule.step, schedule.source, schedule.destination, schedule.chunk)
+    rows = zip(*(column.tolist() for column in columns), schedule.reduce.tolist(), strict=True)
+    return "\n".join(
+        f"step {step}: rank {source} sends chunk {chunk} to rank {destination}"
+        + (", which adds it" if reduce else "")
+        for step, source, destination, chunk, reduce in rows
+    )
+
+
+@guarded
+def convert(
+    file: Annotated[Path, typer.Argument(help="An XML file, plan or schedule.")],
+    to: Annotated[str, typer.Option("--to", help=f"One of: {', '.join(_FORMATS)}.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file; standard output if not given.")
+    ] = None,
+) -> None:
+    """Write a program in another format, verified on both ends; refuses where it does not exist."""
+    from certune.core.errors import ConfigurationError, InvalidInput, nearest
+
+    if to not in _FORMATS:
+        raise ConfigurationError(
+            f"unknown format {to[:40]!r}", place="--to", remedy=nearest(to, _FORMATS)
+        )
+    data = read_file(file, "file")
+    try:
+        written = _converted(recognise(data, str(file)), data, to)
+    except InvalidInput as error:
+        raise error.within(str(file)) from None
+    if output is None:
+        sys.stdout.buffer.write(written)
+        return
+    try:
+        output.write_bytes(written)
+    except OSError as error:
+        raise InvalidInput(f"cannot be written: {error.strerror}", place=str(output)) from None
+
+
+def _converted(kind: Kind, data: bytes, to: str) -> bytes:
+    from certune.tasks.collective.msccl.read import read
+    from certune.tasks.collective.msccl.report import convert as convert_xml
+    from certune.tasks.collective.msccl.report import to_schedule
+    from certune.tasks.collective.schedule import dump_schedule
+
+    if kind == "msccl" and to in _TARGETS:
+        return convert_xml(read(data), cast("Target", to))
+    schedule = to_schedule(read(data)) if kind == "msccl" else _native(kind, data)
+    if to == "native":
+        return dump_schedule(schedule.normalised())
+    return _lowered(schedule, to)
+
+
+def _native(kind: Kind, data: bytes) -> Any:
+    from certune.core.errors import InvalidInput
+    from certune.tasks.collective.dataflow import verify as refute
+    from certune.tasks.collective.schedule import parse_schedule
+
+    if kind == "mscclpp":
+        from certune.tasks.collective.mscclpp.lift import to_schedule
+
+        return to_schedule(data)
+    schedule = parse_schedule(data)
+    found = refute(schedule)
+    if found is not None:
+        raise InvalidInput(f"the schedule is wrong: {found.sentence}")
+    return schedule
+
+
+def _lowered(schedule: Any, to: str) -> bytes:
+    from certune.tasks.collective.msccl.lower import lower
+    from certune.tasks.collective.msccl.report import verify_file
+    from certune.tasks.collective.msccl.write import write
+
+    target = cast("Target", to)
+    written = write(lower(schedule, target), target)
+    again = verify_file(written, target=target)
+    if not again.clean:
+        raise AssertionError("what was written is not right")
+    return written
