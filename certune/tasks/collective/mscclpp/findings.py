@@ -218,6 +218,15 @@ def _asynchronous(accesses: Accesses, x: int) -> str:
 
 def _races(look: Look, program: Program, execution: Execution) -> None:
     graph, contested = build_graph(execution)
+    if contested:
+        location, writers = next(iter(contested.items()))
+        look.doubt(
+            (*_ORDERED, "postcondition"),
+            f"{look.name(program, writers[1])} writes the packet in "
+            f"{look.space.describe(location)} a second time in one launch; which one is read is "
+            "not followed",
+        )
+        return
     accesses = collect(graph)
     launches = 3 if look.plan.double_scratch else 2
     clocks = Clocks(graph, launches)
@@ -232,14 +241,8 @@ def _races(look: Look, program: Program, execution: Execution) -> None:
             + (_asynchronous(accesses, a) or _asynchronous(accesses, b)),
             {**_pair_data(accesses, a, b), "races": int(x.size)},
         )
-    elif contested:
-        location, writers = next(iter(contested.items()))
-        look.doubt(
-            ("no-race", "postcondition"),
-            f"{look.name(program, writers[1])} writes the packet in "
-            f"{look.space.describe(location)} a second time in one launch; which one is read is "
-            "not followed",
-        )
+        if (accesses.packet[x] | accesses.packet[y]).any():
+            look.doubt(("no-deadlock",), "a packet is waited for whose location is raced for")
     owners = np.zeros(look.space.count, dtype=np.int64)
     scratch = np.zeros(look.space.count, dtype=np.bool_)
     for rank, (bases, lengths) in enumerate(zip(look.space.bases, look.space.lengths, strict=True)):

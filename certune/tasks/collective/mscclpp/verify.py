@@ -24,14 +24,14 @@ CLAIMS = {
     "bounds": "no operation leaves the buffers that it names",
     "as-written": "the executor carries out every operation as the plan writes it",
     "input-unchanged": "an out-of-place plan does not write its input",
-    "no-deadlock": "every launch runs to its end",
+    "no-deadlock": "a launch that no other one disturbs runs to its end",
     "repeatable": "every channel and semaphore is after a launch as it was before",
     "initialised": "nothing is read that was not written in this launch",
     "no-race": "conflicting accesses within a launch are ordered",
     "entry-safe": "no rank touches a peer's input or output before the peer has started",
     "exit-safe": "no access to a rank's input or output goes on after the rank has ended",
     "scratch-reuse": "scratch is reused by a later launch only after the earlier one is done with",
-    "postcondition": "every output holds what the collective asks for",
+    "postcondition": "a launch that no other one disturbs leaves in every output what is asked",
 }
 
 _METHODS: dict[str, Method] = {"loads": "parse", "message-sizes": "parse", "bounds": "parse"}
