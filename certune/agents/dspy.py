@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ class DSPy:
         options = Options(self.name, setup.options)
         self._setup = setup
         self._chat, self.manner = read_model(options, setup)
-        self._repairs = options.integer("repairs", 2, 0, 32) if self.manner.repair else 0
+        self.repairs = options.integer("repairs", 2, 0, 32) if self.manner.repair else 0
         self._reflects = options.flag("reflect", True)
         file = options.text("program")
         options.close()
@@ -55,7 +56,6 @@ class DSPy:
 
             self._state, self._digest = read(Path(file))
         self._tokens = self.manner.prompt_tokens
-        self._calls = 0
 
     # -- the program -----------------------------------------------------------------------
 
@@ -84,6 +84,7 @@ class DSPy:
         chosen: PayloadFormat,
         own: Sequence[Trial],
         ask: Callable[[Ask], Reply | Exception] | None = None,
+        seed: int = 0,
     ) -> Engine:
         """The way to the model, by `ask`; seeds follow from the number of attempts before.
 
@@ -99,13 +100,9 @@ class DSPy:
             if rung in fitting:
                 fitting = fitting[fitting.index(str(rung)) :]
             self._chat.habits = first_habits(self._chat.endpoint, self.manner.mode, fitting)
-        self._calls = 0
-
-        def seed() -> int:
-            self._calls += 1
-            return (self.manner.seed + 64 * len(own) + self._calls - 1) % 2**31
-
-        return Engine(self._chat.endpoint.model, ask or self.ask, seed)
+        first = self.manner.seed + seed + 64 * len(own)
+        seeds = count(first)
+        return Engine(self._chat.endpoint.model, ask or self.ask, lambda: next(seeds) % 2**31)
 
     def setting(self, engine: Engine) -> contextlib.AbstractContextManager[Any]:
         """DSPy set up for one call: this model alone, no cache, no history of prompts."""
@@ -146,9 +143,13 @@ class DSPy:
                 yield from self._last(chosen)
                 raise
 
+    def take_unrecorded(self) -> Usage | None:
+        """What was paid since the last proposal; then it is zero."""
+        return self._chat.take_lost()
+
     def _last(self, chosen: PayloadFormat) -> Iterator[Proposal]:
         """What was paid and led to no proposal is recorded as an attempt of its own."""
-        usage = self._chat.take_lost()
+        usage = self.take_unrecorded()
         if usage is not None and (usage.tokens_in or usage.tokens_out):
             facts: dict[str, Json] = {"by": self.name}
             facts |= {"note": "calls that led to no candidate", "estimated": True}
@@ -181,7 +182,7 @@ class DSPy:
         Of several samples it is the best, if none of them is correct.
         """
         own = self.own(history)
-        if not own or not self._repairs:
+        if not own or not self.repairs:
             return None, 0
         last = own[-1]
         if last.provenance.get("turn") == "sample":
@@ -192,7 +193,7 @@ class DSPy:
             return max(samples, key=lambda t: (score_of(t, brief), -t.number)), 0
         mended = last.provenance.get("mended")
         times = mended if type(mended) is int else 0
-        if _mendable(last) and times < self._repairs:
+        if _mendable(last) and times < self.repairs:
             return last, times
         return None, 0
 
