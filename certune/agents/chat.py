@@ -132,6 +132,10 @@ class Chat:
         self.habits: Habits | None = None
         self.answered = False
 
+    def close(self) -> None:
+        """Give the connections back; the next call opens them again."""
+        self._wire.close()
+
     # -- cost ------------------------------------------------------------------------------
 
     def cost(self, tokens_in: int, tokens_out: int) -> Usage:

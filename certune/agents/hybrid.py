@@ -64,13 +64,16 @@ class Hybrid:
     def propose(self, brief: Brief, history: History) -> Iterator[Proposal]:
         """Yield `turns` proposals of the solvers, then a round of the model, and so on."""
         solvers = _Solvers(self._setup)
-        while not self._setup.stopped():
-            if not solvers.exhausted and self._since_model(history) < self._turns:
-                proposal = solvers.next(history)
-                if proposal is not None:
-                    yield proposal
-                    continue
-            yield from self._rounds.step(brief, history)
+        try:
+            while not self._setup.stopped():
+                if not solvers.exhausted and self._since_model(history) < self._turns:
+                    proposal = solvers.next(history)
+                    if proposal is not None:
+                        yield proposal
+                        continue
+                yield from self._rounds.step(brief, history)
+        finally:
+            self._rounds.close()
 
     def _since_model(self, history: History) -> int:
         count = 0

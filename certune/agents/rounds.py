@@ -76,8 +76,15 @@ class Rounds:
 
     def propose(self, brief: Brief, history: History) -> Iterator[Proposal]:
         """Yield proposals as long as somebody asks for them."""
-        while not self._setup.stopped():
-            yield from self.step(brief, history)
+        try:
+            while not self._setup.stopped():
+                yield from self.step(brief, history)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Give the connections back; the next call opens them again."""
+        self._chat.close()
 
     def step(self, brief: Brief, history: History) -> Iterator[Proposal]:
         """Yield the proposals that are due next: a round, what one lacks, or repairs."""
