@@ -232,6 +232,16 @@ def test_spending_over_a_killed_run(ledger):
     assert ledger.spent("s1") == Spent(2, 3.625, 30, Fraction(1, 50))
 
 
+def test_spending_when_another_process_ran_between(ledger):
+    record(ledger, trial(1, seconds=0.5))
+    ledger.end("s1", "done", 1.0)
+    with Ledger.open(ledger.path.parent.parent) as killed:
+        record(killed, trial(2, seconds=2.0))
+    record(ledger, trial(3, seconds=4.0))
+    ledger.end("s1", "done", 8.0)
+    assert ledger.spent("s1").seconds == 1.0 + 2.0 + 8.0
+
+
 def test_the_head_moves_with_each_record(ledger):
     seen = {ledger.head().hash}
     for number in (1, 2):

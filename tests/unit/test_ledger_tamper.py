@@ -90,6 +90,13 @@ def test_a_last_record_that_is_none(ledger, members, told):
         ledger.verify()
 
 
+def test_a_body_in_another_form(ledger):
+    (row,) = ledger._rows("seq = ?", 9)
+    rehash(ledger, 9, body=row.body.replace(",", ", "))
+    with pytest.raises(LedgerCorrupt, match=r"record 9 \(end\): not in canonical form"):
+        ledger.verify()
+
+
 def test_records_that_are_read_are_checked_on_their_own(ledger):
     edit(ledger, "UPDATE records SET body = replace(body, '1/6', '1/7') WHERE seq = 2")
     with pytest.raises(LedgerCorrupt, match="record 2 was changed"):
