@@ -188,6 +188,14 @@ class Topology:
             lists[link.source].append(link)
         return tuple(map(tuple, lists))
 
+    @cached_property
+    def incoming(self) -> tuple[tuple[Link, ...], ...]:
+        """The links that reach each rank, by source."""
+        lists: list[list[Link]] = [[] for _ in range(self.ranks)]
+        for link in sorted(self.links, key=lambda x: (x.source, x.destination)):
+            lists[link.destination].append(link)
+        return tuple(map(tuple, lists))
+
     def reversed(self) -> Topology:
         """The topology with every link turned round, its resources in the opposite order."""
         links = tuple(
