@@ -137,7 +137,8 @@ class VerdictOut(BaseModel):
     accepted: bool | None = None
     reason: str | None = None
     known: bool = Field(default=False, description="the same artefact was judged before")
-    obligations: list[ObligationOut] = []
+    obligations_met: int = Field(default=0, description="`explain` lists all of them")
+    obligations: list[ObligationOut] = Field(default=[], description="those that are not met")
     metrics: list[Number] = []
     gap_to_bound: float | None = Field(
         default=None, description="distance to the proven bound as a ratio minus one"

@@ -236,7 +236,9 @@ def verdict(job: Job, view: View | None, before: int, seconds: float) -> Verdict
         out.trial = trial.number
     if shown is not None and state == "done":
         out.status = shown.status.value
-        out.obligations = _obligations(shown)
+        unmet = tuple(o for o in shown.obligations if not o.met)
+        out.obligations = _obligations(Verdict(unmet))
+        out.obligations_met = len(shown.obligations) - len(unmet)
     return out
 
 
