@@ -13,6 +13,7 @@ from certune.tasks.collective.parametric.description import (
     Range,
     Sends,
 )
+from certune.tasks.collective.parametric.two_level import TWO_LEVEL
 
 # Rank r and its partner differ in the bit h alone.
 _PARTNER = Definition("partner", "r + h if r // h % 2 == 0 else r - h")
@@ -164,54 +165,72 @@ _ALL = (
             ),
         ),
     ),
-    ParametricSchedule(
-        name="two-level-alltoall",
-        about="within each node to the GPU of the destination's number, then between nodes",
-        collective="alltoall",
-        parameters=(Parameter("nodes", 1), Parameter("gpus", 1)),
-        ranks=(Range("a", "nodes"), Range("i", "gpus")),
-        chunks=(
-            Range("sa", "nodes"),
-            Range("si", "gpus"),
-            Range("da", "nodes"),
-            Range("di", "gpus"),
-        ),
+    _power(
+        name="binomial-broadcast",
+        about="the ranks below 1, 2, 4, … have it and send it as far on",
+        collective="broadcast",
+        chunks="1",
         phases=(
             Phase(
-                name="within",
-                steps="gpus - 1",
-                define=(Definition("next", "(i + s + 1) % gpus"),),
+                name="spread",
+                steps="k",
+                define=(Definition("h", "pow2(s)"),),
                 sends=(
-                    Sends(
-                        to=("a", "next"),
-                        each=(Range("b", "nodes"),),
-                        chunk=("a", "i", "b", "next"),
-                        op="copy",
-                        sender=("a", "(i - s - 1) % gpus"),
-                        index=("da",),
-                    ),
+                    Sends(to=("r + h",), chunk=("0",), op="copy", when="r < h", sender=("r - h",)),
                 ),
-                holds="sa == a and (si == i or di == i and (i - si) % gpus <= s)",
+                holds="r < h",
             ),
+        ),
+    ),
+    _power(
+        name="binomial-reduce",
+        about="the upper half of the ranks that are left adds to the lower half",
+        collective="reduce",
+        chunks="1",
+        phases=(
             Phase(
-                name="between",
-                steps="nodes - 1",
-                define=(Definition("next", "(a + s + 1) % nodes"),),
+                name="collect",
+                steps="k",
+                define=(Definition("h", "pow2(k - 1 - s)"), Definition("left", "pow2(k - s)")),
                 sends=(
                     Sends(
-                        to=("next", "i"),
-                        each=(Range("e", "gpus"),),
-                        chunk=("a", "e", "next", "i"),
-                        op="copy",
-                        sender=("(a - s - 1) % nodes", "i"),
-                        index=("si",),
+                        to=("r - h",),
+                        chunk=("0",),
+                        op="reduce",
+                        when="h <= r < left",
+                        sender=("r + h",),
                     ),
                 ),
-                holds="di == i and (sa == a or da == a and (a - sa) % nodes <= s)",
+                holds="r < left",
+                contributes="o % left == r",
+            ),
+        ),
+    ),
+    ParametricSchedule(
+        name="direct-alltoall",
+        about="in step s each rank sends to the one s + 1 further on",
+        collective="alltoall",
+        parameters=(Parameter("n", 2),),
+        ranks=(Range("r", "n"),),
+        chunks=(Range("a", "n"), Range("b", "n")),
+        phases=(
+            Phase(
+                name="exchange",
+                steps="n - 1",
+                define=(Definition("other", "(r + s + 1) % n"),),
+                sends=(
+                    Sends(
+                        to=("other",),
+                        chunk=("r", "other"),
+                        op="copy",
+                        sender=("(r - s - 1) % n",),
+                    ),
+                ),
+                holds="a == r or b == r and (r - a) % n <= s",
             ),
         ),
     ),
 )
 
-FAMILIES: Mapping[str, ParametricSchedule] = {family.name: family for family in _ALL}
+FAMILIES: Mapping[str, ParametricSchedule] = {family.name: family for family in (*_ALL, *TWO_LEVEL)}
 """The built-in families by name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import prod
 from typing import Any
 
@@ -18,7 +18,14 @@ from certune.tasks.collective.schedule import MAX_SENDS, MAX_STEPS, Schedule
 
 Int = npt.NDArray[np.int64]
 
-_MAX_WORK = 2**26  # operators times array elements in one step of one rule
+WORK = 2**31  # operators times values for one member: bounds the time
+_STEP_WORK = 2**26  # the same for one rule in one step: bounds the memory
+_OVERHEAD = 1_000  # one operator on a small array takes as long as on so many values
+_MAX_TRIES = 200_000
+
+
+class TooLarge(InvalidInput):
+    """A member that is not made because it is too large; it says nothing about the family."""
 
 
 def instantiate(family: ParametricSchedule, ranks: int, **given: int) -> Schedule:
@@ -66,12 +73,22 @@ def shapes(family: ParametricSchedule, ranks: int) -> tuple[dict[str, int], ...]
 
 
 def members(family: ParametricSchedule, most: int) -> Iterator[tuple[dict[str, int], int]]:
-    """The parameters and number of ranks of all members with 2 to `most` ranks."""
+    """The parameters and number of ranks of all members with 2 to `most` ranks.
+
+    Raises:
+        InvalidInput: the parameters are so many that the members cannot be listed.
+    """
     model = model_of(family)
     counts = [axis.count for axis in model.ranks]
     parameters = model.parameters
 
+    tries = 0
+
     def ranks_of(values: Mapping[str, int]) -> int:
+        nonlocal tries
+        tries += 1
+        if tries > _MAX_TRIES:
+            raise TooLarge("too many members to list them", place="parameters")
         try:
             return prod(number(count, values) for count in counts)
         except InvalidInput:
@@ -93,8 +110,13 @@ def members(family: ParametricSchedule, most: int) -> Iterator[tuple[dict[str, i
     yield from extend({})
 
 
-def member(model: Model, family: ParametricSchedule, parameters: Mapping[str, int]) -> Schedule:
-    """The schedule of one member; raises as `instantiate` does."""
+def member(
+    model: Model, family: ParametricSchedule, parameters: Mapping[str, int], *, work: int = WORK
+) -> Schedule:
+    """The schedule of one member; raises as `instantiate` does.
+
+    `work` bounds the time that it takes, in operators evaluated times values.
+    """
     counts = [number(axis.count, parameters) for axis in model.ranks]
     chunk_counts = [number(axis.count, parameters) for axis in model.chunks]
     if min(*counts, *chunk_counts) < 1:
@@ -106,14 +128,19 @@ def member(model: Model, family: ParametricSchedule, parameters: Mapping[str, in
     total, first = 0, 0
     for stage in model.stages:
         steps = number(stage.steps, parameters)
-        if not 0 <= steps <= MAX_STEPS - first:
-            raise InvalidInput(
-                f"{steps} steps at {_listed(parameters)}", place=f"phase {stage.name}"
-            )
+        place = f"phase {stage.name}"
+        if steps < 0:
+            raise InvalidInput(f"{steps} steps at {_listed(parameters)}", place=place)
+        if steps > MAX_STEPS - first:
+            raise TooLarge(f"{steps} steps", place=place, remedy=f"at most {MAX_STEPS} in all")
         for step in range(steps):
             for rule in stage.rules:
-                place = f"phase {stage.name}, step {step}"
-                sent = _sends(model, rule, {**parameters, STEP: step}, MAX_SENDS - total, place)
+                constants = {**parameters, STEP: step}
+                here = f"{place}, step {step}"
+                work -= _work(model, rule, constants, MAX_SENDS - total, here)
+                if work < 0:
+                    raise TooLarge("too many sends", place=here, remedy="take a smaller member")
+                sent = _sends(model, rule, constants, here)
                 total += len(sent[0])
                 reduce = np.full(len(sent[0]), rule.reduce)
                 rows.append((np.full(len(sent[0]), first + step), *sent, reduce))
@@ -125,32 +152,30 @@ def member(model: Model, family: ParametricSchedule, parameters: Mapping[str, in
     return Schedule(collective, first, at, source, destination, chunk, added).normalised()
 
 
-def _sends(
-    model: Model, rule: Rule, constants: dict[str, int], most: int, place: str
-) -> tuple[Int, Int, Int]:
-    """Source, destination and chunk of every send of `rule` in one step."""
-    axes = (*model.ranks, *rule.each)
-    sizes = [number(axis.count, constants) for axis in axes]
+def _work(model: Model, rule: Rule, constants: dict[str, int], most: int, place: str) -> int:
+    """What one step of `rule` costs, before it is paid."""
+    sizes = [number(axis.count, constants) for axis in (*model.ranks, *rule.each)]
     if min(sizes) < 0:
         raise InvalidInput("a negative count", place=place)
     cells = prod(sizes)
-    work = sum(term.nodes for term in (rule.when, *rule.to, *rule.chunk)) * cells
-    if cells > most or work > _MAX_WORK:
-        raise InvalidInput(
-            f"{cells} sends in one step of a schedule", place=place, remedy="take a smaller member"
-        )
+    nodes = sum(term.nodes for term in (rule.when, *rule.to, *rule.chunk))
+    if cells > most or nodes * cells > _STEP_WORK:
+        raise TooLarge(f"{cells} sends at once", place=place, remedy="take a smaller member")
+    return nodes * (cells + _OVERHEAD)
+
+
+def _sends(model: Model, rule: Rule, constants: dict[str, int], place: str) -> tuple[Int, Int, Int]:
+    """Source, destination and chunk of every send of `rule` in one step."""
+    axes = (*model.ranks, *rule.each)
+    sizes = [number(axis.count, constants) for axis in axes]
     values: dict[str, Value] = {**constants, **mesh(axes, sizes)}
 
     def column(value: Any) -> npt.NDArray[Any]:
         return np.broadcast_to(value, sizes).reshape(-1)
 
     chosen = column(evaluate(rule.when, values))
-    numbered = []
-    for what, coordinates, of in (
-        ("rank", [values[axis.name] for axis in model.ranks], model.ranks),
-        ("rank", [evaluate(term, values) for term in rule.to], model.ranks),
-        ("chunk", [evaluate(term, values) for term in rule.chunk], model.chunks),
-    ):
+
+    def numbered(what: str, coordinates: Iterable[Any], of: tuple[Axis, ...]) -> Int:
         index = np.zeros(int(chosen.sum()), dtype=np.int64)
         for axis, coordinate in zip(of, coordinates, strict=True):
             count = number(axis.count, constants)
@@ -163,8 +188,13 @@ def _sends(
                     remedy=f"0 to {count - 1}",
                 )
             index = index * count + part
-        numbered.append(index)
-    return numbered[0], numbered[1], numbered[2]
+        return index
+
+    return (
+        numbered("rank", (values[axis.name] for axis in model.ranks), model.ranks),
+        numbered("rank", (evaluate(term, values) for term in rule.to), model.ranks),
+        numbered("chunk", (evaluate(term, values) for term in rule.chunk), model.chunks),
+    )
 
 
 def mesh(axes: tuple[Axis, ...], sizes: list[int]) -> dict[str, Int]:

@@ -220,6 +220,8 @@ class Translation:
     def _powers(self, exponents: Iterable[Term]) -> None:
         """One symbol for the exponents that differ by a constant: for the least of them."""
         for exponent in dict.fromkeys(exponents):
+            if any(inner.op == "pow2" for inner in exponent.walk()):
+                raise InvalidInput("a power of a power", remedy="take another number of steps")
             value = self.linear(exponent)
             key, constant = _split(value)
             name, least = self._bases.get(key, ("", constant))

@@ -30,7 +30,9 @@ from certune.tasks.collective.parametric.expression import (
     substitute,
 )
 
-MAX_ITEMS = 12  # coordinates, indices, definitions, sends or phases
+MAX_PARAMETERS = 3
+MAX_SENDS = 6  # in a phase
+MAX_ITEMS = 12  # coordinates, indices, definitions or phases
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,8 @@ class _Reader:
         for place in ("parameters", "ranks", "chunks", "phases"):
             if not 1 <= len(getattr(family, place)) <= MAX_ITEMS:
                 raise InvalidInput("none or too many", place=place, remedy=f"1 to {MAX_ITEMS}")
+        if len(family.parameters) > MAX_PARAMETERS:
+            raise InvalidInput(f"more than {MAX_PARAMETERS}", place="parameters")
         labels = [family.name, *(phase.name for phase in family.phases)]
         for label in labels:
             # Labels are written into queries and reports.
@@ -214,7 +218,7 @@ class _Reader:
         origin: tuple[Axis, ...],
         place: str,
     ) -> Stage:
-        if not 1 <= len(phase.sends) <= MAX_ITEMS or len(phase.define) > MAX_ITEMS:
+        if not 1 <= len(phase.sends) <= MAX_SENDS or len(phase.define) > MAX_ITEMS:
             raise InvalidInput("too many or no sends or definitions", place=place)
         taken = [*self.constants, *(axis.name for axis in (*ranks, *chunks, *origin))]
         _distinct([*taken, *(item.name for item in phase.define)], place)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from time import perf_counter
 
 from certune.core import (
@@ -18,20 +19,25 @@ from certune.core import (
 )
 from certune.core.errors import nearest
 from certune.tasks.collective.dataflow import verify
-from certune.tasks.collective.parametric.claims import claims
+from certune.tasks.collective.parametric.claims import Claim, claims
 from certune.tasks.collective.parametric.description import ParametricSchedule
 from certune.tasks.collective.parametric.families import FAMILIES
-from certune.tasks.collective.parametric.instances import member, members
+from certune.tasks.collective.parametric.instances import TooLarge, member, members
 from certune.tasks.collective.parametric.lemmas import lemmas
 from certune.tasks.collective.parametric.model import Model, model_of
 from certune.tasks.collective.parametric.search import counterexample
-from certune.tasks.collective.parametric.smtlib import translate
+from certune.tasks.collective.parametric.smtlib import Translated, translate
 
 SECONDS = 300.0
 """The default limit of wall time for all queries of a family."""
 
 INSTANCE_RANKS = 12
 """Members with up to so many ranks are also run through the data-flow check."""
+
+_QUERY_BYTES = 2**24  # of all queries of a family together
+_SEARCHES = 8  # a counterexample is looked for to so many claims that are not proved
+_MEMBERS = 64
+_MEMBER_WORK = 2**25
 
 
 @dataclass(frozen=True)
@@ -81,12 +87,13 @@ def prove_family(family: ParametricSchedule, prover: Prover, *, seconds: float =
     """The proof of one family; raises as `prove` does."""
     start = perf_counter()
     model = model_of(family)
-    wanted = [(claim, translate(claim, model.parameters)) for claim in claims(model)]
+    wanted = _translated(model)
     needed = frozenset().union(*(translated.lemmas for _, translated in wanted))
     if max(len(model.ranks), len(model.chunks)) > 1:
         needed |= {"radix"}
     instances = _instances(model, family)
     wrong = instances.status is Status.REFUTED
+    searches = _SEARCHES
     queries: dict[str, Query] = {}
     found: list[Obligation] = []
 
@@ -99,13 +106,26 @@ def prove_family(family: ParametricSchedule, prover: Prover, *, seconds: float =
     for claim, translated in wanted:
         shown = decide(claim.name, claim.says, translated.query)
         if shown.status is not Status.PROVED:
-            shown = replace(
-                shown,
-                status=Status.REFUTED if wrong else Status.UNKNOWN,
-                counterexample=counterexample(claim, model.parameters),
-            )
+            status = Status.REFUTED if wrong else Status.UNKNOWN
+            case = counterexample(claim, model.parameters) if searches > 0 else None
+            searches -= 1
+            shown = replace(shown, status=status, counterexample=case)
         found.append(shown)
     return Proof(family, tuple(found), instances, perf_counter() - start, queries)
+
+
+def _translated(model: Model) -> list[tuple[Claim, Translated]]:
+    """Every claim with its query; refused where they are too large together."""
+    found: list[tuple[Claim, Translated]] = []
+    left = _QUERY_BYTES
+    for claim in claims(model):
+        found.append((claim, translate(claim, model.parameters)))
+        left -= len(found[-1][1].query.text)
+        if left < 0:
+            raise InvalidInput(
+                f"more than {_QUERY_BYTES} bytes of queries", remedy="describe it with fewer terms"
+            )
+    return found
 
 
 def _decided(name: str, says: str, query: Query, prover: Prover, seconds: float) -> Obligation:
@@ -134,10 +154,12 @@ def _instances(model: Model, family: ParametricSchedule) -> Obligation:
     start = perf_counter()
     tried = 0
     found: Counterexample | None = None
-    for parameters, ranks in members(family, INSTANCE_RANKS):
+    for parameters, ranks in islice(members(family, INSTANCE_RANKS), _MEMBERS):
         shown = ", ".join(f"{key} = {value}" for key, value in parameters.items())
         try:
-            found = verify(member(model, family, parameters))
+            found = verify(member(model, family, parameters, work=_MEMBER_WORK))
+        except TooLarge:
+            continue
         except InvalidInput as error:
             found = Counterexample(str(error))
         tried += 1

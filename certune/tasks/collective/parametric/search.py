@@ -21,6 +21,7 @@ from certune.tasks.collective.parametric.instances import mesh
 _CELLS = 2**17  # values of all variables together, for one step of one member
 _WORK = 2**24  # operators times values at once: bounds the memory
 _TOTAL = 2**28  # operators times values for one claim: bounds the time
+_OVERHEAD = 1_000  # one operator on a small array takes as long as on so many values
 _SPREAD = 12  # parameters are tried from their least value to this much above
 
 
@@ -33,7 +34,7 @@ def counterexample(claim: Claim, parameters: tuple[Parameter, ...]) -> Counterex
         try:
             for constants, counts in _grids(claim, sizes):
                 amount = prod(counts)
-                left -= amount
+                left -= amount + _OVERHEAD
                 if amount > cells or left < 0:
                     return None
                 found = _first(claim, constants, counts)
