@@ -68,5 +68,5 @@ def test_an_unsigned_head_or_a_certificate_is_none(signer):
     content = dumps({"seq": 1, "hash": sha256(b"")}) + b"\n"
     with pytest.raises(InvalidInput, match="not signed"):
         open_head(wrap(content, PAYLOAD_TYPE, None))
-    with pytest.raises(InvalidInput, match="expected application/vnd.certune.ledger-head"):
+    with pytest.raises(InvalidInput, match=r"expected application/vnd\.certune\.ledger-head"):
         open_head(wrap(content, "application/vnd.in-toto+json", signer))
