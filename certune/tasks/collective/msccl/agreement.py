@@ -86,6 +86,8 @@ def _numbers(flow: Flow, memory: Memory) -> Int:
     order = np.argsort(height[values:], kind="stable")
     edges = np.flatnonzero(np.diff(height[values:][order], prepend=0, append=-1)).tolist()
     fresh = memory.ranks
+    if nodes < 12 * len(edges):
+        return _numbers_one_by_one(number, flow, values)
     for a, b in itertools.pairwise(edges):
         level = order[a:b]
         x, y = number[left[level]], number[right[level]]
@@ -94,6 +96,17 @@ def _numbers(flow: Flow, memory: Memory) -> Int:
         number[values + level] = fresh + which
         fresh += int(which.max()) + 1
     return number
+
+
+def _numbers_one_by_one(number: Int, flow: Flow, values: int) -> Int:
+    """The same for programs with few sums at a time."""
+    names: list[int] = number[:values].tolist()
+    known: dict[tuple[int, int], int] = {}
+    fresh = max(names, default=0) + 1
+    for left, right in zip(flow.left.tolist(), flow.right.tolist(), strict=True):
+        x, y = names[left], names[right]
+        names.append(known.setdefault((min(x, y), max(x, y)), fresh + len(known)))
+    return np.array(names, dtype=np.int64)
 
 
 def spell(flow: Flow, memory: Memory, value: int) -> str:

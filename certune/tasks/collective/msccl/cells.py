@@ -44,8 +44,10 @@ def _owner(collective: Collective, chunk: Int) -> Int:
     return (chunk % collective.pieces) // share
 
 
-def place_cells(collective: Collective, rank: Int, chunk: Int, *, in_place: bool) -> Cells:
-    """The cells of pairs, all in one go. Pairs must be distinct: each gets scratch of its own."""
+def place_cells(
+    collective: Collective, rank: Int, chunk: Int, arrives: Bool, *, in_place: bool
+) -> Cells:
+    """The cells of distinct pairs; each that `arrives` and has no home gets scratch of its own."""
     kind, root = collective.kind, collective.root
     share = collective.pieces // collective.ranks
     none, zero = np.full(len(rank), -1), np.zeros(len(rank), dtype=np.int64)
@@ -92,7 +94,7 @@ def place_cells(collective: Collective, rank: Int, chunk: Int, *, in_place: bool
         home = start
     elif in_place and kind == "alltoall":
         home = (none, zero)  # what arrives would overwrite what has yet to be sent
-    missing = home[0] < 0
+    missing = (home[0] < 0) & arrives
     if missing.any():
         rows = np.flatnonzero(missing)
         rows = rows[np.argsort(rank[rows], kind="stable")]

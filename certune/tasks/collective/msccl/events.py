@@ -8,6 +8,7 @@ import numpy as np
 
 from certune.core import InvalidInput
 from certune.tasks.collective.msccl.cells import Cells, place_cells, wanted_pairs
+from certune.tasks.collective.msccl.limits import MAX_COUNT
 from certune.tasks.collective.msccl.program import (
     CPY,
     RCS,
@@ -22,6 +23,8 @@ from certune.tasks.collective.msccl.program import (
     S,
 )
 from certune.tasks.collective.schedule import Schedule
+
+_SPAN = 2**26  # values below this are counted in a table, above they are sorted
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Operations:
     target_buffer: Int
     target_offset: Int
     time: Int
+    count: Int
     block_rank: Int
     block_send: Int
     block_receive: Int
@@ -101,6 +105,19 @@ def _history(pair_in: Int, pair_out: Int, step: Int, reduce: Bool, steps: int) -
     return _History(brought[number:], time, following, by, begins)
 
 
+def densify(values: Int, span: int) -> tuple[Int, Int]:
+    """The distinct values of a column with values below `span`, and where each row is in them."""
+    if span > _SPAN:
+        distinct, which = np.unique(values, return_inverse=True)
+        return distinct, which
+    there = np.zeros(span, dtype=np.bool_)
+    there[values] = True
+    distinct = np.flatnonzero(there)
+    place = np.empty(span, dtype=np.int64)
+    place[distinct] = np.arange(len(distinct))
+    return distinct, place[values]
+
+
 def count_within(groups: Int) -> Int:
     """For a column of runs, the position of each row within its run of equal values."""
     rows = np.arange(len(groups))
@@ -125,7 +142,7 @@ def operations(
     order = np.argsort(link, kind="stable")  # steps stay in order within a connection
     chunk, step, reduce = schedule.chunk[order], schedule.step[order], schedule.reduce[order]
     source, destination = schedule.source[order], schedule.destination[order]
-    links, connection = np.unique(link[order], return_inverse=True)
+    links, connection = densify(link[order], ranks * ranks * channels)
     pair_in, pair_out = destination * chunks + chunk, source * chunks + chunk
     history = _history(pair_in, pair_out, step, reduce, schedule.steps)
     blocks = _blocks(links, connection, history.came, ranks, channels, share=way.share)
@@ -137,14 +154,16 @@ def operations(
         merged = _merge(key, np.concatenate((receiving, sending)), history.came)
     wanted_rank, wanted_chunk = wanted_pairs(collective)
     wanted = wanted_rank * chunks + wanted_chunk
-    pairs = np.unique(np.concatenate((pair_in, pair_out, wanted)))
-    cells = place_cells(collective, *np.divmod(pairs, chunks), in_place=in_place)
-    at_in, at_out = np.searchsorted(pairs, pair_in), np.searchsorted(pairs, pair_out)
+    pairs, at = densify(np.concatenate((pair_in, pair_out, wanted)), ranks * chunks)
+    number = len(step)
+    at_in, at_out, at_end = at[:number], at[number : 2 * number], at[2 * number :]
+    arrives = np.zeros(len(pairs), dtype=np.bool_)
+    arrives[at_in] = True
+    cells = place_cells(collective, *np.divmod(pairs, chunks), arrives, in_place=in_place)
     passed = np.zeros(len(step), dtype=np.bool_)
     passed[history.came[merged]] = True
     unkept = passed & reduce & _unread(history, merged, reduce, cells.final_buffer[at_in] >= 0)
     held = _held(history, unkept)
-    number = len(step)
     present_in = _present(cells, at_in, held[:number])
     present_out = _present(cells, at_out, held[number:])
     if np.any(present_out[0][~merged] < 0) or np.any(present_in[0][reduce] < 0):
@@ -172,9 +191,8 @@ def operations(
     parts.append(_part(sending[alone], 2 * key[number:][alone], plain, sent, sent, time_out[alone]))
     stored = np.zeros(len(pairs), dtype=np.bool_)
     stored[at_in[~unkept]] = True
-    at = np.searchsorted(pairs, wanted)
-    lies = np.array(_present(cells, at, stored[at]))
-    ends = np.array((cells.final_buffer[at], cells.final_offset[at]))
+    lies = np.array(_present(cells, at_end, stored[at_end]))
+    ends = np.array((cells.final_buffer[at_end], cells.final_offset[at_end]))
     apart = np.flatnonzero((lies != ends).any(axis=0))
     if np.any(lies[0][apart] < 0):
         raise InvalidInput(
@@ -182,10 +200,28 @@ def operations(
             remedy="verify the schedule before it is lowered",
         )
     local = len(blocks.rank) + wanted_rank[apart]
-    copies = np.full(len(apart), CPY)
-    last = np.full(len(apart), 4 * number)
-    parts.append(_part(local, np.arange(len(apart)), copies, lies[:, apart], ends[:, apart], last))
+    parts.append(_copies(local, lies[:, apart], ends[:, apart], 4 * number))
     return _sorted(parts, blocks, ranks)
+
+
+def _copies(block: Int, source: Int, target: Int, time: int) -> Int:
+    """Local copies at the end; neighbouring chunks are copied in one step."""
+    rows = np.lexsort((source[1], target[0], source[0], block))
+    block, source, target = block[rows], source[:, rows], target[:, rows]
+    fresh = np.ones(len(rows), dtype=np.bool_)
+    fresh[1:] = (block[1:] != block[:-1]) | (source[0, 1:] != source[0, :-1])
+    fresh[1:] |= target[0, 1:] != target[0, :-1]
+    fresh[1:] |= (np.diff(source[1]) != 1) | (np.diff(target[1]) != 1)
+    run: Int = np.cumsum(fresh)
+    fresh |= count_within(run) % (MAX_COUNT - 1) == 0
+    heads = np.flatnonzero(fresh)
+    count = np.diff(np.append(heads, len(rows)))
+    copies, times = np.full(len(heads), CPY), np.full(len(heads), time)
+    part = _part(
+        block[heads], np.arange(len(heads)), copies, source[:, heads], target[:, heads], times
+    )
+    part[-1] = count
+    return part
 
 
 def _keys(step: Int, nth: Int, way: Way) -> Int:
@@ -288,7 +324,8 @@ def _blocks(
 
 
 def _part(block: Int, key: Int, kind: Int, source: Int, target: Int, time: Int) -> Int:
-    return np.stack((block, key, kind, source[0], source[1], target[0], target[1], time))
+    one = np.ones(len(block), dtype=np.int64)
+    return np.stack((block, key, kind, source[0], source[1], target[0], target[1], time, one))
 
 
 def _plain(
@@ -345,6 +382,7 @@ def _sorted(parts: list[Int], blocks: _Blocks, ranks: int) -> Operations:
         target_buffer=rows[5],
         target_offset=rows[6],
         time=rows[7],
+        count=rows[8],
         block_rank=known[final],
         block_send=np.concatenate((blocks.send, none))[final],
         block_receive=np.concatenate((blocks.receive, none))[final],

@@ -20,7 +20,7 @@ import numpy as np
 from certune.core import InvalidInput
 from certune.tasks.collective.msccl.compile import compile_program
 from certune.tasks.collective.msccl.conflicts import conflicts
-from certune.tasks.collective.msccl.events import Operations, Way, count_within, operations
+from certune.tasks.collective.msccl.events import Operations, Way, count_within, densify, operations
 from certune.tasks.collective.msccl.limits import LIMITS, SLOTS, Limits
 from certune.tasks.collective.msccl.memory import arrange
 from certune.tasks.collective.msccl.order import operations_graph, wavefronts
@@ -31,6 +31,7 @@ from certune.tasks.collective.msccl.program import (
     READS_SOURCE,
     SCRATCH,
     WRITES,
+    Bool,
     Header,
     Int,
     Program,
@@ -39,6 +40,7 @@ from certune.tasks.collective.msccl.program import (
 )
 from certune.tasks.collective.schedule import Schedule
 
+_LARGEST = 2**40  # microsoft/msccl has no way to say that there is no limit
 _NAMES = {"reduce-scatter": {"microsoft": "reduce_scatter"}}
 _CHANNELS = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 
@@ -100,7 +102,7 @@ def lower(
                 in_place=in_place,
                 out_of_place=not in_place,
                 min_bytes=min_bytes,
-                max_bytes=max_bytes,
+                max_bytes=max_bytes or (_LARGEST if target == "microsoft" else 0),
             )
             program = _assemble(found, header, schedule, in_place)
             if program is None:
@@ -127,7 +129,8 @@ def _numbers(schedule: Schedule, limits: Limits) -> tuple[int, ...]:
     ranks = schedule.collective.ranks
     link = schedule.source * ranks + schedule.destination
     for number in allowed:
-        messages = np.unique(link * number + schedule.chunk % number, return_counts=True)[1]
+        _, which = densify(link * number + schedule.chunk % number, ranks * ranks * number)
+        messages = np.bincount(which)
         if int(messages.max(initial=0)) <= limits.steps:
             return tuple(allowed[allowed.index(number) :])
     return (allowed[-1],)
@@ -182,7 +185,8 @@ def _assemble(
         (found.target_buffer, found.target_offset),
     ):
         rows = np.flatnonzero(buffer == SCRATCH)
-        np.maximum.at(scratch, found.block_rank[found.block[rows]], offset[rows] + 1)
+        end = offset[rows] + found.count[rows]
+        np.maximum.at(scratch, found.block_rank[found.block[rows]], end)
     memory = arrange(
         schedule.collective.kind, ranks, header.pieces, scratch,
         in_place=in_place, root=schedule.collective.root,
@@ -239,7 +243,7 @@ def _assemble(
         source_offset=column(found.source_offset, -1),
         target=column(found.target_buffer, OUTPUT).astype(np.int8),
         target_offset=column(found.target_offset, -1),
-        count=column(np.ones(number, dtype=np.int64), 0),
+        count=column(found.count, 0),
         depends=depends,
         depends_step=depends_step,
         signals=signals,
@@ -247,15 +251,23 @@ def _assemble(
     )
 
 
+def _chunks(found: Operations, which: Bool) -> tuple[Int, Int]:
+    """Chosen operations chunk by chunk: the operation, and the chunk in it."""
+    rows = np.flatnonzero(which)
+    count = found.count[rows]
+    operation = np.repeat(rows, count)
+    return operation, np.arange(len(operation)) - np.repeat(np.cumsum(count) - count, count)
+
+
 def _dependences(found: Operations, source: Int, target: Int) -> tuple[Int, Int] | None:
     """(waiting, waited for) operations of different thread blocks, sorted by the waiting one.
 
     None if two conflicting operations of one thread block are in the wrong order.
     """
-    reading = np.flatnonzero(READS_SOURCE[found.kind])
-    writing = np.flatnonzero(WRITES[found.kind])
+    reading, part = _chunks(found, READS_SOURCE[found.kind])
+    writing, other = _chunks(found, WRITES[found.kind])
     operation = np.concatenate((reading, writing))
-    cell = np.concatenate((source[reading], target[writing]))
+    cell = np.concatenate((source[reading] + part, target[writing] + other))
     writes = np.arange(len(operation)) >= len(reading)
     span = int(found.time.max(initial=0)) + 1
     order = np.argsort((cell * span + found.time[operation]) * 2 + writes)

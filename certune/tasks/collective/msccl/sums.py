@@ -57,6 +57,8 @@ def judge(flow: Flow, memory: Memory) -> Sums:
     fronts = [(a, b) for a, b in zip(flow.node_start[:-1].tolist(), flow.node_start[1:].tolist(),
                                      strict=True) if a < b]  # fmt: skip
     fronts = _spread(fronts, flow, values)
+    if nodes < 12 * len(fronts) and nodes * memory.ranks <= 8 * _BATCH_BYTES:
+        return _one_by_one(flow, memory)
     for a, b in fronts:
         left, right = flow.left[a:b], flow.right[a:b]  # UNINITIALISED indexes the last entry
         unready = (left == UNINITIALISED) | (right == UNINITIALISED)
@@ -91,6 +93,38 @@ def judge(flow: Flow, memory: Memory) -> Sums:
         culprit=culprit[values : values + nodes],
         twice=np.flatnonzero(twice),
         mixed=np.flatnonzero(mixed),
+    )
+
+
+def _one_by_one(flow: Flow, memory: Memory) -> Sums:
+    """The same for programs with few sums at a time; a set is an integer here."""
+    values = memory.values
+    groups = memory.groups().tolist()
+    sets = [1 << rank for rank in np.repeat(np.arange(memory.ranks), memory.inputs).tolist()]
+    culprits = [-1] * values
+    twice: list[int] = []
+    mixed: list[int] = []
+    pairs = zip(flow.left.tolist(), flow.right.tolist(), strict=True)
+    for node, (left, right) in enumerate(pairs):
+        if left < 0 or right < 0:
+            culprit = node
+        else:
+            culprit = max(culprits[left], culprits[right])
+            if culprit < 0 and groups[left] != groups[right]:
+                culprit = node
+                mixed.append(node)
+            elif culprit < 0 and sets[left] & sets[right]:
+                culprit = node
+                twice.append(node)
+        culprits.append(culprit)
+        groups.append(groups[left] if left >= 0 else -1)
+        sets.append(sets[left] | sets[right] if left >= 0 and right >= 0 else 0)
+    return Sums(
+        group=np.array(groups[values:], dtype=np.int64),
+        size=np.array([held.bit_count() for held in sets[values:]], dtype=np.int64),
+        culprit=np.array(culprits[values:], dtype=np.int64),
+        twice=np.array(twice, dtype=np.int64),
+        mixed=np.array(mixed, dtype=np.int64),
     )
 
 

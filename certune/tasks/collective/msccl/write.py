@@ -67,10 +67,10 @@ def _out_of_place(in_place: bool | None, out_of_place: bool | None) -> int:
 
 
 def _max_bytes(program: Program, target: Target) -> int:
-    limit = program.header.max_bytes
+    limit = program.header.max_bytes or 0
     if target == "microsoft":
         return limit or _UNLIMITED
-    return limit or 0
+    return 0 if limit == _UNLIMITED else limit
 
 
 def _step_texts(program: Program) -> tuple[object, object, object]:
