@@ -134,8 +134,7 @@ def _best_cut(kind: Kind, topology: Topology, root: int) -> Bound:
     return _bandwidth(
         "cut",
         value,
-        f"{amount} of the buffer must leave the ranks {_shown(side)} over "
-        f"{float(value * amount):g} GB/s",
+        f"{_much(amount)} must leave {_shown(side)} over {float(value * amount):g} GB/s",
         witness.CUT,
         {"ranks": sorted(side), "resources": list(resources)},
     )
@@ -196,7 +195,15 @@ def _bandwidth(
     return Bound(name, BANDWIDTH, value, "proven", claim, check, evidence)
 
 
+def _much(amount: Fraction) -> str:
+    if amount == 1:
+        return "the whole buffer"
+    return f"{amount} of the buffer" if amount < 1 else f"{amount} times the buffer"
+
+
 def _shown(ranks: Iterable[int]) -> str:
     listed = sorted(ranks)
+    if len(listed) == 1:
+        return f"rank {listed[0]}"
     more = f" and {len(listed) - 12} more" if len(listed) > 12 else ""
-    return f"{', '.join(map(str, listed[:12]))}{more}"
+    return f"ranks {', '.join(map(str, listed[:12]))}{more}"

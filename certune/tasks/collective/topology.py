@@ -259,7 +259,8 @@ def _links(value: Json, place: str) -> list[Link]:
     if "count" in members:
         count = _get(members, "count", int, place)
         if not 1 <= count <= LARGEST:
-            raise InvalidInput(f"count is {count}", place=place, remedy=f"give 1 to {LARGEST}")
+            where = f"{place}.count"
+            raise InvalidInput(f"count is {count}", place=where, remedy=f"give 1 to {LARGEST}")
         bandwidth = _quantity(bandwidth * count, "bandwidth times count", place, zero=False)
     via = _get(members, "via", list, place) if "via" in members else []
     if any(type(name) is not str for name in via):
@@ -276,12 +277,14 @@ def _topology(data: bytes) -> Topology:
     if members.get("format") != FORMAT:
         raise InvalidInput("unknown format", place="format", remedy=f"write {FORMAT!r}")
     ranks = _get(members, "ranks", int, "")
-    resources = {}
+    resources: dict[str, Fraction] = {}
     if "resources" in members:
         given = members["resources"]
         if not isinstance(given, dict):
             raise InvalidInput("expected an object", place="resources")
-        resources = {name: _number(given, name, "resources", zero=False) for name in given}
+        for name in given:
+            at = f"resources.{name}"
+            resources[name] = _quantity(fraction(given[name], at), "bandwidth", at, zero=False)
     listed = _get(members, "links", list, "")
     if len(listed) > MAX_LINKS:
         raise InvalidInput(
