@@ -137,12 +137,13 @@ def _show(table: Table, runs: int) -> None:
 
     grid = Grid(box=None, pad_edge=False)
     grid.add_column("agent")
-    for title in ("runs", "times the baseline", "interval", "gap", "attempts", "tokens", "seconds"):
-        grid.add_column(title, justify="right")
+    titles = ("runs", "× baseline", "interval (level)", "gap", "attempts", "tokens", "seconds")
+    for title in titles:
+        grid.add_column(title, justify="right", no_wrap=True)
     for summary in table.summaries:
         gaps = [outcome.gap for outcome in summary.outcomes if outcome.gap is not None]
         spent = [outcome.spent for outcome in summary.outcomes]
-        level = f" ({summary.interval.level:.1%})" if summary.chance else " (no chance in it)"
+        level = f" ({summary.interval.level:.1%})" if summary.chance else " (no chance)"
         grid.add_row(
             summary.agent,
             str(len(summary.outcomes)),
@@ -153,8 +154,10 @@ def _show(table: Table, runs: int) -> None:
             f"{sum(s.tokens for s in spent) / len(spent):.0f}",
             f"{sum(s.seconds for s in spent) / len(spent):.1f}",
         )
-    Console(highlight=False).print()
-    Console(highlight=False).print(grid)
+    out = Console(highlight=False)
+    out.width = max(out.width, 100)
+    _say()
+    out.print(grid)
     _say()
     for pair in table.pairs:
         told = {
