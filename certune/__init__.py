@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from certune.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from certune.certificate import open_certificate as open_certificate

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from certune import __version__
 from certune.core.canonical import digest
 from certune.core.codec import encode
+from certune.version import __version__
 
 # Distributions that results depend on; asked for their versions, never imported for it.
 _PACKAGES = ("networkx", "numpy", "python-sat", "z3-solver")

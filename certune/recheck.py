@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from certune import plugins
-from certune.acceptance import Incumbent, decide
+from certune.acceptance import Incumbent, decide, gap
 from certune.certificate import Acceptance
 from certune.core.candidate import Payload
 from certune.core.errors import InfrastructureError, NotRepeatable
 from certune.core.family import Context, Task
 from certune.core.measurement import Bound
+from certune.core.obligation import Obligation
+from certune.core.spec import goal_metrics
 from certune.judging import Judged, judge
 
 Answer: TypeAlias = Literal["confirmed", "refuted", "not-repeatable"]
@@ -75,17 +77,24 @@ def _obligations(acceptance: Acceptance, judged: Judged) -> list[Finding]:
             told = obligation.counterexample.sentence
         told = f"{obligation.status.value}: {told}"
         found.append(Finding(obligation.name, "confirmed" if obligation.met else "refuted", told))
-    claimed = {o.name: o.status for o in acceptance.obligations}
-    shown = {o.name: o.status for o in judged.verdict.obligations}
-    for name, status in claimed.items():
-        if name not in shown:
-            found.append(Finding(name, "refuted", "claimed, and no such obligation exists"))
-        elif shown[name] < status:
-            told = f"claimed {status.value}, found {shown[name].value}"
-            found.append(Finding(name, "refuted", told))
+    shown = {o.name: o for o in judged.verdict.obligations}
+    for claimed in acceptance.obligations:
+        repeated = shown.get(claimed.name)
+        if repeated is None:
+            found.append(Finding(claimed.name, "refuted", "claimed, and there is no such thing"))
+        elif repeated.status < claimed.status:
+            told = f"claimed {claimed.status.value}, found {repeated.status.value}"
+            found.append(Finding(claimed.name, "refuted", told))
+        elif _words(repeated) != _words(claimed):
+            found.append(Finding(claimed.name, "refuted", "claimed in other words than are shown"))
     if not judged.verdict.met:
         found.append(Finding("verdict", "refuted", "an obligation is not met"))
     return found
+
+
+def _words(obligation: Obligation) -> tuple[str, str, str]:
+    """What an obligation says, apart from how it came out."""
+    return obligation.claim, obligation.method, obligation.check
 
 
 def _files(judged: Judged, files: Mapping[str, bytes], artefact: str) -> list[Finding]:
@@ -162,7 +171,16 @@ def _decision(
     decision = decide(
         task.spec.goal, judged.verdict, judged.measurement, incumbent, bounds, acceptance.comparison
     )
-    answer: Answer = "confirmed" if decision.accepted else "refuted"
-    if judged.measurement.taken == "measured" and decision.accepted:
-        answer = "not-repeatable"
-    return [Finding("decision", answer, decision.why)]
+    if not decision.accepted:
+        return [Finding("decision", "refuted", decision.why)]
+    if decision.ground != acceptance.decision.ground:
+        told = f"claimed {acceptance.decision.ground}, found {decision.ground}"
+        return [Finding("decision", "refuted", told)]
+    values = judged.measurement.values
+    gaps = {m.name: gap(m, values[m.name], bounds) for m in goal_metrics(task.spec.goal)}
+    if {name: value for name, value in gaps.items() if value is not None} != acceptance.gaps:
+        return [Finding("gaps", "refuted", "the distances to the bounds are not those claimed")]
+    if judged.measurement.taken == "measured":
+        told = "a measured comparison belongs to the machine it was made on"
+        return [Finding("decision", "not-repeatable", told)]
+    return [Finding("decision", "confirmed", decision.why)]

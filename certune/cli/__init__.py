@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from certune import __version__
 from certune.cli.brief import brief
 from certune.cli.compare import compare
 from certune.cli.compile import compile_
@@ -16,6 +15,7 @@ from certune.cli.look import agents, export, ledger_app, show, tasks
 from certune.cli.mcp import mcp
 from certune.cli.optimize import optimize, resume
 from certune.cli.topology import topology
+from certune.version import __version__
 
 app = typer.Typer(
     name="certune",

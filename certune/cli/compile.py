@@ -92,7 +92,7 @@ def compile_(
     tasks = [plugins.open_task(_spec(text, shared)) for text in task]
     _check_output(output)
     with Ledger.open(project) as ledger, contextlib.ExitStack() as stack:
-        purse = _Purse(limits)
+        purse = _Purse(limits, project)
         agent = DSPy(_setup(options, purse))
         for opened in tasks:
             purse.add(stack.enter_context(_session(ledger, opened, options, limits)))
@@ -151,8 +151,9 @@ def _line(trial: Trial, session: Session) -> None:
 class _Purse:
     """The sessions of one compilation, and one budget for all of them."""
 
-    def __init__(self, limits: Budget) -> None:
+    def __init__(self, limits: Budget, project: Path) -> None:
         self._limits = limits
+        self._project = project
         self._began = time.monotonic()
         self.sessions: list[Session] = []
 
@@ -192,12 +193,15 @@ class _Purse:
         self, session: Session, watch: Callable[[Trial, Session], None]
     ) -> Callable[[Proposal], Trial]:
         from certune.core.errors import BudgetSpent
+        from certune.project import publish
 
         def submit(proposal: Proposal) -> Trial:
             limit = self._limits.exhausted(self.spent())
             if limit is not None:
                 raise BudgetSpent(f"the budget of {limit} is spent")
             trial = session.submit(proposal)
+            if trial.accepted:
+                publish(self._project, session.ledger, trial)
             watch(trial, session)
             return trial
 

@@ -148,13 +148,38 @@ ledger_app = typer.Typer(
 
 @ledger_app.command("verify")
 @guarded
-def ledger_verify(project: Project = PROJECT) -> None:
+def ledger_verify(
+    head: Annotated[
+        Path | None, typer.Option("--head", help="A signed head that the chain must contain.")
+    ] = None,
+    expect_key: Annotated[
+        str | None,
+        typer.Option("--expect-key", help="The public key of that head: text or file."),
+    ] = None,
+    project: Project = PROJECT,
+) -> None:
     """Recompute the whole chain and every stored content; says which record is damaged."""
+    from certune.cli.guard import read_file
+    from certune.core.errors import ConfigurationError, InvalidInput
     from certune.ledger import Ledger
+    from certune.ledger.head import open_head
+    from certune.signing import public_key
 
+    if expect_key is not None and head is None:
+        raise ConfigurationError("--expect-key is for a signed --head")
+    kept = None
+    if head is not None:
+        try:
+            kept, key = open_head(read_file(head, "head"))
+        except InvalidInput as error:
+            raise error.within(str(head)) from None
+        if expect_key is not None and key != public_key(expect_key):
+            raise InvalidInput(f"signed by {key.text}", place=str(head), remedy="not by that key")
     with Ledger.open(project, create=False, read_only=True) as ledger:
-        head = ledger.verify()
-    say(f"{head.seq} records, each chained to the one before; head {head.hash}")
+        found = ledger.verify(kept)
+    say(f"{found.seq} records, each chained to the one before; head {found.hash}")
+    if kept is not None:
+        say(f"it contains the signed head {kept.seq} {kept.hash}")
 
 
 @ledger_app.command("head")

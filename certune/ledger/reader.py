@@ -8,7 +8,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO, TypeVar
 
-from certune import __version__
 from certune.core.budget import Spent
 from certune.core.canonical import Json, dumps, sha256
 from certune.core.codec import decode, encode
@@ -20,6 +19,7 @@ from certune.ledger import audit
 from certune.ledger.accounts import Account
 from certune.ledger.database import open_database, translated
 from certune.ledger.records import End, Head, Issued, Row, SessionRecord, Start, genesis
+from certune.version import __version__
 
 T = TypeVar("T")
 

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from certune import __version__
 from certune.core.budget import Budget
 from certune.core.canonical import Json, sha256
 from certune.core.errors import InvalidInput, LedgerBusy
@@ -18,6 +17,7 @@ from certune.core.trial import Trial
 from certune.ledger.database import transaction
 from certune.ledger.reader import COLUMNS, Reader, text
 from certune.ledger.records import End, Issued, Kind, Start, chain
+from certune.version import __version__
 
 _SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
