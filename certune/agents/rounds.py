@@ -238,7 +238,7 @@ class Rounds:
             told = (
                 f"the budget allows about {count} proposals of this model (~{tokens} tokens each)"
             )
-            self._setup.tell(Notice(f"{told}; a handful is the least that tells anything"))
+            self._setup.tell(Notice(f"{told}; fewer than five tell little"))
 
     # -- asking ----------------------------------------------------------------------------
 
