@@ -199,14 +199,19 @@ def test_an_exchange_through_scratch_is_a_reduction():
 
 
 def test_several_values_of_a_chunk_have_no_schedule():
-    # Rank 1 keeps the chunk of rank 0 apart from its own, passes it on and adds it last.
-    gpus = [
-        [(1, 2, 0, [step("s", "i0"), step("rrc", "i0", "o0"), step("r", "i0", "s0")])],
-        [(2, 0, 0, [step("r", "i0", "s0"), step("s", "s0"), step("s", "i0"), step("s", "s0")]),
-         (-1, 2, 1, [step("r", "i0", "o0")])],
-        [(0, 1, 0, [step("r", "i0", "s0"), step("rrc", "i0", "s1"), step("s", "s1"),
-                    step("re", "s0", "s1"), step("s", "s1"), step("r", "i0", "s2")]),
-         (1, -1, 1, [step("s", "s1")])],
+    # Rank 0 keeps what ranks 1 and 2 contribute apart, and passes each on to the other.
+    total = [step("cpy", "i0", "o0"), step("re", "s0", "o0"), step("re", "s1", "o0")]
+    leaf = [step("s", "i0"), step("r", "i0", "s0"), step("r", "i0", "s1"), *total]
+    waits = [step("nop", after=(0, 1)), step("cpy", "i0", "o0", after=(1, 1)), *total[1:]]
+    hub = [
+        (1, 1, 0, [step("s", "i0"), step("r", "i0", "s0", signals=1),
+                   step("s", "s1", after=(1, 1))]),
+        (2, 2, 0, [step("s", "i0"), step("r", "i0", "s1", signals=1),
+                   step("s", "s0", after=(0, 1))]),
+        (-1, -1, 0, waits),
     ]  # fmt: skip
-    with pytest.raises(InvalidInput):
-        to_schedule(read(program("allreduce", gpus, pieces=1, chunks=(1, 1, 3))))
+    data = program("allreduce", [hub, [(0, 0, 0, leaf)], [(0, 0, 0, leaf)]], pieces=1,
+                   chunks=(1, 1, 2))  # fmt: skip
+    assert verify_file(data).status is Status.PROVED
+    with pytest.raises(InvalidInput, match="no native schedule"):
+        to_schedule(read(data))
