@@ -81,7 +81,6 @@ class DSPy:
 
     def engine(
         self,
-        chosen: PayloadFormat,
         own: Sequence[Trial],
         ask: Callable[[Ask], Reply | Exception] | None = None,
         seed: int = 0,
@@ -94,8 +93,6 @@ class DSPy:
 
         if self._chat.habits is None:
             fitting: tuple[str, ...] = RUNGS
-            if chosen.schema is not None and strict(chosen.schema) is None:
-                fitting = RUNGS[1:]
             rung = own[-1].provenance.get("rung") if own else None
             if rung in fitting:
                 fitting = fitting[fitting.index(str(rung)) :]
@@ -128,20 +125,31 @@ class DSPy:
     def propose(self, brief: Brief, history: History) -> Iterator[Proposal]:
         """Yield proposals as long as somebody asks for them."""
         chosen = choose_format(brief, self.manner.format)
-        while not self._setup.stopped():
-            try:
-                yield from self._step(brief, history, chosen)
-            except TooLong as error:
-                yield from self._last(chosen)
-                if self._tokens <= _SHORTEST_PROMPT:
-                    raise Unavailable(f"the prompt does not fit the model: {error}") from None
-                self._tokens = max(_SHORTEST_PROMPT, self._tokens // 2)
-                self._setup.tell(Notice(f"the prompt is too long; it is cut to {self._tokens}"))
-            except Stopping:
-                yield from self._last(chosen)
-            except Exception:
-                yield from self._last(chosen)
-                raise
+        try:
+            while not self._setup.stopped():
+                yield from self._guarded(brief, history, chosen)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Give the connections back; asking again opens new ones."""
+        self._chat.close()
+
+    def _guarded(self, brief: Brief, history: History, chosen: PayloadFormat) -> Iterator[Proposal]:
+        """One step; what broken calls cost is recorded before anything ends the agent."""
+        try:
+            yield from self._step(brief, history, chosen)
+        except TooLong as error:
+            yield from self._last(chosen)
+            if self._tokens <= _SHORTEST_PROMPT:
+                raise Unavailable(f"the prompt does not fit the model: {error}") from None
+            self._tokens = max(_SHORTEST_PROMPT, self._tokens // 2)
+            self._setup.tell(Notice(f"the prompt is too long; it is cut to {self._tokens} tokens"))
+        except Stopping:
+            yield from self._last(chosen)
+        except Exception:
+            yield from self._last(chosen)
+            raise
 
     def take_unrecorded(self) -> Usage | None:
         """What was paid since the last proposal; then it is zero."""
@@ -169,7 +177,7 @@ class DSPy:
 
             yield from best_of(self, brief, history, chosen, inputs)
             return
-        engine = self.engine(chosen, self.own(history))
+        engine = self.engine(self.own(history))
         yield self._once(engine, self.program(chosen), inputs, chosen, facts)
 
     def own(self, history: History) -> list[Trial]:

@@ -61,7 +61,7 @@ def best_of(
 
     def program(put: Callable[[Any], Any]) -> None:
         nonlocal engine
-        engine = agent.engine(chosen, own, ask=put)
+        engine = agent.engine(own, ask=put)
         tolerant = Tolerant(agent.program(chosen), engine)
         with agent.setting(engine):
             dspy.BestOfN(

@@ -16,7 +16,7 @@ from certune.agents.chat import Ask, Reply, Stopping
 from certune.agents.dspy import DSPy
 from certune.agents.dspy_bridge import Bridge
 from certune.agents.dspy_engine import Engine, Halt
-from certune.agents.dspy_program import Proposer
+from certune.agents.dspy_program import Proposer, signatures
 from certune.agents.model import choose_format
 from certune.agents.verdicts import feedback, score_of
 from certune.core.agent import Brief, History, PayloadFormat
@@ -83,10 +83,12 @@ class Practice(dspy.Module):  # type: ignore[misc, unused-ignore]
         self,
         proposer: Proposer,
         lessons: Sequence[Lesson],
+        formats: Sequence[PayloadFormat],
         submit: Callable[[_Sent], _Judged | Exception],
         repairs: int,
     ) -> None:
         super().__init__()
+        self._formats = formats
         self.proposer = proposer
         self._lessons = lessons
         self._submit = submit
@@ -94,7 +96,8 @@ class Practice(dspy.Module):  # type: ignore[misc, unused-ignore]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Practice:
         """A copy with a program of its own; lessons and the way to verdicts are shared."""
-        return Practice(self.proposer.deepcopy(), self._lessons, self._submit, self._repairs)
+        proposer = self.proposer.deepcopy()
+        return Practice(proposer, self._lessons, self._formats, self._submit, self._repairs)
 
     def deepcopy(self) -> Practice:
         """See `__deepcopy__`."""
@@ -105,11 +108,12 @@ class Practice(dspy.Module):  # type: ignore[misc, unused-ignore]
         brief = self._lessons[lesson].brief
         told: list[str] = []
         scores: list[float] = []
+        typed = signatures(self._formats[lesson])
         inputs = {"task": task, "standing": standing}
         turn = "propose"
         try:
             while True:
-                judged = self._submit(_Sent(lesson, self._propose(inputs), turn))
+                judged = self._submit(_Sent(lesson, self._propose(inputs, typed), turn))
                 if isinstance(judged, Exception):
                     raise Halt(judged)
                 trial = judged.trial
@@ -127,9 +131,9 @@ class Practice(dspy.Module):  # type: ignore[misc, unused-ignore]
         score = (scores[0] + max(scores)) / 2
         return dspy.Prediction(score=score, first=told[0], last=told[-1])
 
-    def _propose(self, inputs: Mapping[str, str]) -> Any:
+    def _propose(self, inputs: Mapping[str, str], typed: Mapping[str, Any]) -> Any:
         try:
-            return self.proposer(**inputs).proposal
+            return self.proposer(**inputs, typed=typed).proposal
         except Exception:  # noqa: BLE001 - what DSPy cannot read is an attempt as well
             return None
 
@@ -168,12 +172,12 @@ def compile_program(agent: DSPy, lessons: Sequence[Lesson], attempts: int) -> Co
     """Improve the program's instructions on `lessons` with about `attempts` practice runs.
 
     Raises:
-        ConfigurationError: the lessons have different formats, or the budget does not even pay
-            for practising each once.
+        ConfigurationError: there is no lesson, or one has no format of the name that was given.
         Unavailable: the model cannot be asked.
     """
-    chosen = _common_format(agent, lessons)
-    school = _School(agent, lessons, chosen)
+    if not lessons:
+        raise ConfigurationError("there is no task to compile on")
+    school = _School(agent, lessons)
 
     def program(put: Callable[[Any], Any]) -> None:
         school.compile(put, attempts)
@@ -187,6 +191,7 @@ def compile_program(agent: DSPy, lessons: Sequence[Lesson], attempts: int) -> Co
     finally:
         bridge.close()
         school.settle()
+        agent.close()
     if school.trouble is not None:
         raise school.trouble
     if isinstance(bridge.failure, CertuneError):
@@ -197,25 +202,13 @@ def compile_program(agent: DSPy, lessons: Sequence[Lesson], attempts: int) -> Co
     return school.result
 
 
-def _common_format(agent: DSPy, lessons: Sequence[Lesson]) -> PayloadFormat:
-    formats = [choose_format(lesson.brief, agent.manner.format) for lesson in lessons]
-    if not formats:
-        raise ConfigurationError("there is no task to compile on")
-    if any((f.name, f.schema) != (formats[0].name, formats[0].schema) for f in formats):
-        names = ", ".join(sorted({f.name for f in formats}))
-        raise ConfigurationError(
-            f"the tasks have different formats ({names})", remedy="compile a program for each"
-        )
-    return formats[0]
-
-
 class _School:
     """What the two threads share: the optimizer's runs in one, verdicts come from the other."""
 
-    def __init__(self, agent: DSPy, lessons: Sequence[Lesson], chosen: PayloadFormat) -> None:
+    def __init__(self, agent: DSPy, lessons: Sequence[Lesson]) -> None:
         self._agent = agent
         self._lessons = lessons
-        self._chosen = chosen
+        self._formats = [choose_format(one.brief, agent.manner.format) for one in lessons]
         self._engine: Engine | None = None
         self._over: Exception | None = None
         self.trouble: Exception | None = None
@@ -237,7 +230,7 @@ class _School:
         assert self._engine is not None
         facts: dict[str, Json] = {"turn": sent.turn, "compiling": True}
         found = None if sent.found is None else dspy.Prediction(proposal=sent.found)
-        proposal = self._agent.proposal(self._engine, found, self._chosen, facts)
+        proposal = self._agent.proposal(self._engine, found, self._formats[sent.lesson], facts)
         try:
             trial = self._lessons[sent.lesson].submit(proposal)
         except CertuneError as error:
@@ -256,7 +249,9 @@ class _School:
         if usage is None or usage == Usage():
             return
         facts = {"by": self._agent.name, "note": "calls that led to no candidate"}
-        proposal = Proposal(Payload(self._chosen.name, b""), usage, {**facts, "compiling": True})
+        proposal = Proposal(
+            Payload(self._formats[0].name, b""), usage, {**facts, "compiling": True}
+        )
         try:
             self._lessons[0].submit(proposal)
         except BudgetSpent:
@@ -268,11 +263,12 @@ class _School:
         """Run GEPA to its end."""
         logging.getLogger("dspy").setLevel(logging.WARNING)
         agent = self._agent
-        self._engine = agent.engine(self._chosen, (), ask=put, seed=_SEED)
-        student = Practice(agent.program(self._chosen), self._lessons, put, agent.repairs)
+        self._engine = agent.engine((), ask=put, seed=_SEED)
+        proposer = agent.program(self._formats[0])
+        student = Practice(proposer, self._lessons, self._formats, put, agent.repairs)
         examples = [
             dspy.Example(
-                lesson=number, **agent.inputs(lesson.brief, lesson.history, self._chosen)
+                lesson=number, **agent.inputs(lesson.brief, lesson.history, self._formats[number])
             ).with_inputs("lesson", "task", "standing")
             for number, lesson in enumerate(self._lessons)
         ]

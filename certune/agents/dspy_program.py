@@ -125,16 +125,33 @@ class Proposer(dspy.Module):  # type: ignore[misc, unused-ignore]
         self.reflects = reflects
 
     def forward(
-        self, task: str, standing: str, candidate: str = "", verdict: str = ""
+        self,
+        task: str,
+        standing: str,
+        candidate: str = "",
+        verdict: str = "",
+        typed: Mapping[str, Any] | None = None,
     ) -> dspy.Prediction:
-        """One candidate, in the member `proposal`."""
+        """One candidate, in the member `proposal`.
+
+        `typed` are the signatures of another format than the program was made for; they get the
+        instructions of this one.
+        """
+
+        def step(name: str, **inputs: str) -> dspy.Prediction:
+            predictor = getattr(self, name)
+            if typed is None:
+                return predictor(**inputs)
+            told = predictor.signature.instructions
+            return predictor(signature=typed[name].with_instructions(told), **inputs)
+
         if not verdict:
-            return self.propose(task=task, standing=standing)
+            return step("propose", task=task, standing=standing)
         diagnosis = "not given: see the verifier's words"
+        failed = {"task": task, "candidate": candidate, "verdict": verdict}
         if self.reflects:
-            found = self.reflect(task=task, candidate=candidate, verdict=verdict)
-            diagnosis = found.diagnosis
-        return self.repair(task=task, candidate=candidate, verdict=verdict, diagnosis=diagnosis)
+            diagnosis = step("reflect", **failed).diagnosis
+        return step("repair", **failed, diagnosis=diagnosis)
 
 
 def payload_of(proposal: object, chosen: PayloadFormat) -> Payload | None:

@@ -81,7 +81,6 @@ def compile_(
     """
     from certune import plugins
     from certune.agents.dspy import DSPy
-    from certune.agents.dspy_program import save
     from certune.ledger import Ledger
 
     options = pairs(option or (), "--option")
@@ -97,6 +96,7 @@ def compile_(
         for opened in tasks:
             purse.add(stack.enter_context(_session(ledger, opened, options, limits)))
         from certune.agents.dspy_compile import compile_program
+        from certune.agents.dspy_program import save
 
         runs = limits.attempts if limits.attempts is not None else 10**6
         lessons = purse.lessons(_line)

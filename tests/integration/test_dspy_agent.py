@@ -224,6 +224,7 @@ def test_wrong_options_are_said(given, told):
     assert told in str(caught.value)
 
 
+@pytest.mark.slow
 def test_nothing_is_fetched_imported_early_or_written(tmp_path):
     """Importing the agent loads no DSPy; running it loads no LiteLLM, opens no other socket."""
     code = """

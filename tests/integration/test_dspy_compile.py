@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -53,11 +54,11 @@ class Pupil:
         return list(asked["properties"])
 
 
-def school(folder, script, attempts, tasks=2, more=None, budget=None, key=None):
+def school(folder, script, attempts, tasks=2, more=None, budget=None, key=None, task=OpenTask):
     """Compile on toy tasks; returns the result, the trials of each session and the server."""
     with Ledger.open(folder) as ledger, ModelServer(script) as server, environment(key):
         sessions = [
-            Session.start(ledger, OpenTask(spec(12 + 2 * i)), agent="dspy", options={})
+            Session.start(ledger, task(spec(12 + 2 * i)), agent="dspy", options={})
             for i in range(tasks)
         ]
         limits = budget or Budget()
@@ -156,47 +157,93 @@ def test_unreadable_answers_are_attempts(tmp_path):
     assert {t.decision.reason for t in school.trials[0]} == {"invalid"}
 
 
+def test_tasks_of_different_formats_share_the_instructions(tmp_path):
+    """One task's schema names its own total; each is asked for in its own format."""
+
+    class Named(OpenTask):
+        def brief(self):
+            (form,) = (told := super().brief()).formats
+            schema = {**form.schema, "properties": {**form.schema["properties"]}}
+            schema["properties"]["total"] = {"type": "integer", "enum": [self.total]}
+            schema["required"] = ["xs", "total"]
+            return replace(told, formats=(replace(form, schema=schema),))
+
+    asked = set()
+
+    class Noting(Pupil):
+        def __call__(self, call):
+            schema = call.body["response_format"]["json_schema"]["schema"]
+            proposal = schema["properties"].get("proposal")
+            if proposal and "plan" in schema["properties"]:
+                asked.add((total(call.prompt), *proposal["properties"]["total"]["enum"]))
+            return super().__call__(call)
+
+    result = school(tmp_path, Noting(), 12, more={"repairs": 0}, task=Named)
+    assert asked == {(12, 12), (14, 14)}
+    assert result.program.propose.signature.instructions == LEARNED
+    assert result.after > result.before
+
+
 def test_no_task_is_no_school(tmp_path):
     with pytest.raises(ConfigurationError, match="no task"):
         school(tmp_path, Pupil(), 4, tasks=0)
 
 
+def certune(folder, *arguments, code=0):
+    """Run the command in a process that knows the toy family and holds a key."""
+    done = subprocess.run(
+        [sys.executable, "-m", "certune", *arguments, "--project", str(folder / "project")],
+        env=child_environment(folder, OPENAI_API_KEY="sk-planted-123"),
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr.decode()
+    assert b"sk-planted" not in done.stdout + done.stderr
+    assert b"Traceback" not in done.stderr
+    return done
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["toy/sum", "--output", "{folder}/nowhere/p.json", "--model", "m"], b"no file can be"),
+        (["toy/sum", "--output", "{folder}", "--model", "m"], b"no file can be"),
+        (["toy/sum:total", "--output", "{folder}/p.json", "--model", "m"], b"is not key=value"),
+        (["toy/sum", "--output", "{folder}/p.json"], b"needs model"),
+        (["toy/none", "--output", "{folder}/p.json", "--model", "m"], b"there is no task"),
+        (["toy/sum", "--model", "m"], b"--output"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_asked(tmp_path, more, told):
+    given = [text.format(folder=tmp_path) for text in more]
+    assert told in certune(tmp_path, "compile", *given, code=2).stderr
+
+
+@pytest.mark.slow
 def test_the_command_compiles_and_the_file_is_used(tmp_path):
     project, out = tmp_path / "project", tmp_path / "program.json"
-
-    def certune(*arguments, code=0):
-        done = subprocess.run(
-            [sys.executable, "-m", "certune", *arguments, "--project", str(project)],
-            env=child_environment(tmp_path, OPENAI_API_KEY="sk-planted-123"),
-            capture_output=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == code, done.stderr.decode()
-        assert b"sk-planted" not in done.stdout + done.stderr
-        return done
 
     with ModelServer(Pupil()) as server:
         asked = ["--base-url", server.url, "--model", "toy"]
         done = certune(
-            "compile", "toy/sum:total=12", "toy/sum:total=14", "--output", str(out),
+            tmp_path, "compile", "toy/sum:total=12", "toy/sum:total=14", "--output", str(out),
             "-b", "attempts=16", "-o", "repairs=0", "--json", *asked,
         )  # fmt: skip
         told = json.loads(done.stdout)
         assert told["after"] > told["before"]
         assert told["attempts"] <= 16
+        assert len(list(project.rglob("accepted/*/*/certificate.json"))) == 2
         assert read(out)[0]["propose"]["signature"]["instructions"] == LEARNED
         done = certune(
-            "optimize", "toy/sum", "-a", "dspy", "-o", f"program={out}", "-b", "attempts=1",
-            "--json", "--incumbent", "baseline", *asked,
+            tmp_path, "optimize", "toy/sum", "-a", "dspy", "-o", f"program={out}",
+            "-b", "attempts=1", "--json", "--incumbent", "baseline", *asked,
         )  # fmt: skip
         assert len(json.loads(done.stdout)["accepted"]) == 1
     with ModelServer([Fail(404, "no such model")]) as server:
         asked = ["--base-url", server.url, "--model", "toy"]
-        done = certune("compile", "toy/sum", "--output", str(out), *asked, code=3)
+        done = certune(tmp_path, "compile", "toy/sum", "--output", str(out), *asked, code=3)
         assert b"no such model" in done.stderr
         assert b"Traceback" not in done.stderr
-    missing = str(tmp_path / "nowhere" / "p.json")
-    certune("compile", "toy/sum", "--output", missing, "--model", "m", code=2)
     for path in project.rglob("*"):
         assert not path.is_file() or b"sk-planted" not in path.read_bytes()
