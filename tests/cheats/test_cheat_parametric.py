@@ -20,7 +20,13 @@ from certune.tasks.collective.parametric import (
     prove_family,
 )
 from certune.tasks.collective.parametric.claims import claims
-from certune.tasks.collective.parametric.description import Definition, Parameter, Range
+from certune.tasks.collective.parametric.description import (
+    Definition,
+    Parameter,
+    Phase,
+    Range,
+    Sends,
+)
 from certune.tasks.collective.parametric.expression import FALSE
 from certune.tasks.collective.parametric.model import model_of
 from certune.tasks.collective.parametric.search import counterexample
@@ -169,6 +175,37 @@ def test_two_halves_of_a_family_in_two_rules_are_still_proved() -> None:
     odd = replace(phase.sends[0], when="r % 2 == 1")
     assert proved(replace(family, phases=(replace(phase, sends=(even, odd)),)))
     assert not proved(replace(family, phases=(replace(phase, sends=(even, even)),)))
+
+
+def unproved(family: ParametricSchedule) -> list[str]:
+    model = model_of(family)
+    texts = {c.name: translate(c, model.parameters).query.text.decode() for c in claims(model)}
+    return [label for label, text in texts.items() if decides(text) != "unsat"]
+
+
+def test_adding_what_is_in_the_sum_already() -> None:
+    """As sets, the sums are complete before and after."""
+    family = FAMILIES["doubling-allreduce"]
+    once = family.phases[0]
+    again = replace(once, name="again", steps="1", contributes="true")
+    twice = replace(family, phases=(once, again))
+    assert wrong_member(twice, 4) is not None
+    assert unproved(twice) == ["again/once"]
+
+
+def test_adding_to_what_the_invariant_forgot() -> None:
+    """Rank 0 adds to rank 1 twice; between, the invariant says nothing of rank 1."""
+    family = FAMILIES["binomial-reduce"]
+    first = Sends(("1",), ("0",), "reduce", ("0",), when="r == 0")
+    back = Sends(("0",), ("0",), "copy", ("1",), when="r == 1")
+    phases = (
+        Phase("a", "1", (first,), "s == 0 or r == 0", "o == r"),
+        Phase("b", "1", (first,), "r == 0 or s == 1", "o == r or s == 1 and r == 1"),
+        Phase("c", "1", (back,), "r == 1 or s == 1", "true"),
+    )
+    forgot = replace(family, ranks=(Range("r", "2"),), phases=phases)
+    assert wrong_member(forgot, 2) is not None
+    assert unproved(forgot) == ["b/once"]
 
 
 def test_no_ranks_for_some_parameter() -> None:
