@@ -94,7 +94,8 @@ def _farthest(kind: Kind, topology: Topology, root: int, length: Length) -> list
     found: list[int] = []
     for source in start[: max(EFFORT // len(topology.links), 1)]:
         distance, before = distances.from_rank(source)
-        target = max(range(topology.ranks), key=distance.__getitem__)
+        others = (rank for rank in range(topology.ranks) if rank != source)
+        target = max(others, key=distance.__getitem__)
         if distance[target] > least:
             least, found = distance[target], path(before, target)
     return found[::-1] if backwards else found

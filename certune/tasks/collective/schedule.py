@@ -156,6 +156,10 @@ def _found(value: object) -> str:
     return names.get(type(value), type(value).__name__)
 
 
+def _quoted(value: object) -> str:
+    return repr(value[:60]) if isinstance(value, str) else _found(value)
+
+
 def _known(members: Mapping[str, Any], known: tuple[str, ...], place: str) -> None:
     for key in members:
         if key not in known:
@@ -175,13 +179,11 @@ def _collective(members: Mapping[str, Any]) -> Collective:
     if "format" not in members:
         raise _refuse("member 'format' is missing", "format", f"write {FORMAT!r}")
     if members["format"] != FORMAT:
-        raise _refuse(
-            f"{str(members['format'])[:60]!r} is not known", "format", f"write {FORMAT!r}"
-        )
+        raise _refuse(f"{_quoted(members['format'])} is not known", "format", f"write {FORMAT!r}")
     kind = members.get("collective")
     if not isinstance(kind, str) or kind not in KINDS:
         raise _refuse(
-            f"unknown collective {str(kind)[:60]!r}", "collective", nearest(str(kind)[:60], KINDS)
+            f"unknown collective {_quoted(kind)}", "collective", nearest(_quoted(kind), KINDS)
         )
     if "root" in members and kind not in ROOTED:
         raise _refuse(f"{kind} has no root", "root", "leave the root out")
@@ -249,9 +251,11 @@ def parse_schedule(
         InvalidPayload: what is wrong and at which member, such as ``steps[2].copy[5]``.
     """
     try:
-        members = loads(data, limit=max_bytes)
+        # What is nested too deeply is no schedule, so that depth needs no check of its own.
+        members = loads(data, limit=max_bytes, depth=max_bytes)
     except InvalidInput as error:
-        raise _refuse(error.message, error.place, error.remedy) from None
+        deep = error.message == "nested too deeply"
+        raise _refuse(error.message, error.place, "" if deep else error.remedy) from None
     if not isinstance(members, dict):
         raise _refuse(f"expected an object, found {_found(members)}", "file")
     _known(members, _MEMBERS, "file")
