@@ -7,7 +7,8 @@ import numpy as np
 from certune.core import InvalidInput
 from certune.tasks.collective.msccl.program import KINDS, NOP, RECEIVES, SENDS, Program
 
-MAX_OPERANDS = 2**25
+MAX_OPERANDS = 12_000_000
+MAX_CELLS = 2**25
 
 
 def check(program: Program) -> None:
@@ -43,7 +44,7 @@ def check(program: Program) -> None:
     if operands > MAX_OPERANDS:
         raise InvalidInput(f"steps on {operands} chunks", remedy=f"at most {MAX_OPERANDS}")
     chunks = int(program.chunks.sum()) + 2 * program.header.pieces * program.ranks
-    if chunks > 4 * MAX_OPERANDS:
+    if chunks > MAX_CELLS:
         raise InvalidInput(
-            f"buffers of {chunks} chunks on all ranks", remedy=f"at most {4 * MAX_OPERANDS}"
+            f"buffers of {chunks} chunks on all ranks", remedy=f"at most {MAX_CELLS}"
         )

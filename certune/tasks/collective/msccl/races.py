@@ -30,6 +30,7 @@ from certune.tasks.collective.msccl.program import READS_SOURCE, WRITES, Bool, I
 
 _CLOCKS = 2**24  # clock entries held at once
 _WORK = 2**32  # clock entries computed before giving up
+_ROUNDS = 500_000  # wavefronts gone through before giving up
 _MAX_ALLOWED = 71
 
 
@@ -157,9 +158,10 @@ def _ordered(code: Code, order: Order, one: Int, two: Int) -> tuple[Bool, bool]:
     if not len(one):
         return ordered, True
     blocks = np.unique(code.block[one])
-    if len(blocks) * code.operations > _WORK:
-        return ordered, False
     width = max(_CLOCKS // max(code.operations, 1), 1)
+    rounds = -(-len(blocks) // width) * len(order.start)
+    if len(blocks) * code.operations > _WORK or rounds > _ROUNDS:
+        return ordered, False
     for begin in range(0, len(blocks), width):
         chosen = blocks[begin : begin + width]
         whole = _clocks(code, order, chosen)

@@ -180,8 +180,11 @@ class _Handlers:
                 remedy="elements nest as algo, gpu, tb, step",
             )
         else:
-            if len(self.columns.unknown) < _MAX_UNKNOWN:
-                self.columns.unknown.append((self.line(), name[:80]))
+            if len(self.columns.unknown) >= _MAX_UNKNOWN:
+                raise InvalidInput(
+                    f"more than {_MAX_UNKNOWN} unknown elements", place=f"line {self.line()}"
+                )
+            self.columns.unknown.append((self.line(), name[:80]))
             self.skipping = 1
             return
         self.path.append(name)
