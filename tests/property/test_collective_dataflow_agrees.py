@@ -3,12 +3,14 @@
 from unittest.mock import patch
 
 from bruteforce import judge
+from collective_strategies import collectives, right_schedules, topologies
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certune.tasks.collective import dataflow
-from certune.tasks.collective.collective import KINDS, OWNED, ROOTED, Collective
+from certune.tasks.collective.baselines import baseline, default_baseline
 from certune.tasks.collective.dataflow import verify
+from certune.tasks.collective.library import build
 from certune.tasks.collective.schedule import dump_schedule, from_sends, parse_schedule
 from certune.tasks.collective.schema import example_schedule
 
@@ -31,15 +33,6 @@ def agree(schedule):
         names = ("step", "operation", "source", "destination", "chunk")
         assert expected == ("send", *(found.data[name] for name in names))
     return found is None
-
-
-@st.composite
-def collectives(draw, most=5):
-    kind = draw(st.sampled_from(KINDS))
-    ranks = draw(st.integers(2, most))
-    pieces = draw(st.integers(1, 2)) * (ranks if kind in OWNED else 1)
-    root = draw(st.integers(0, ranks - 1)) if kind in ROOTED else 0
-    return Collective(kind, ranks, pieces, root)
 
 
 def sends(collective, steps=4):
@@ -91,7 +84,7 @@ def grown(draw, collective):
 @given(st.data())
 @settings(max_examples=300, deadline=None)
 def test_random_schedules_are_judged_the_same(data):
-    collective = data.draw(collectives())
+    collective = data.draw(collectives(data.draw(st.integers(2, 5))))
     listed = data.draw(st.lists(sends(collective), min_size=1, max_size=40))
     agree(from_sends(collective, listed))
 
@@ -99,7 +92,7 @@ def test_random_schedules_are_judged_the_same(data):
 @given(st.data())
 @settings(max_examples=200, deadline=None)
 def test_grown_schedules_are_judged_the_same(data):
-    collective = data.draw(collectives())
+    collective = data.draw(collectives(data.draw(st.integers(2, 5))))
     listed = data.draw(grown(collective))
     extra = data.draw(st.lists(sends(collective, 6), max_size=2))
     if listed or extra:
@@ -135,11 +128,38 @@ def mutate(data, collective, listed):
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_single_mutations_of_right_schedules_are_judged_the_same(data):
-    collective = data.draw(collectives())
-    right = example_schedule(collective)
+    topology = data.draw(topologies(5))
+    collective = data.draw(collectives(topology.ranks))
+    makers = {
+        "example": lambda: example_schedule(collective),
+        "baseline": lambda: default_baseline(collective.kind, topology, collective.root)[1],
+        "random": lambda: data.draw(right_schedules(topology, collective)),
+    }
+    right = makers[data.draw(st.sampled_from(sorted(makers)))]()
     assert agree(right)
-    changed = mutate(data, collective, rows(right))
+    changed = mutate(data, right.collective, rows(right))
     if changed:
-        agree(from_sends(collective, changed))
+        agree(from_sends(right.collective, changed))
+
+
+def test_every_single_mutation_of_the_dgx1_ring_is_judged_the_same():
+    """Dropped, doubled, moved by a step, copy for reduce: each for every send of a ring."""
+    topology = build("dgx1")
+    for kind in ("allgather", "reduce-scatter"):
+        right = baseline("ring", kind, topology)
+        listed = rows(right)
+        for index, (step, *rest, reduce) in enumerate(listed):
+            others = listed[:index] + listed[index + 1 :]
+            for changed in (
+                others,
+                [*listed, listed[index]],
+                [*others, (step, *rest, not reduce)],
+            ):
+                assert not agree(from_sends(right.collective, changed))
+            for moved in (step - 1, step + 1):  # right where it is still in time
+                last = moved in (-1, right.steps)
+                assert (
+                    agree(from_sends(right.collective, [*others, (moved, *rest, reduce)])) == last
+                )
