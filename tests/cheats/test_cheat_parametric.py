@@ -183,6 +183,16 @@ def unproved(family: ParametricSchedule) -> list[str]:
     return [label for label, text in texts.items() if decides(text) != "unsat"]
 
 
+def test_sending_what_nobody_gave() -> None:
+    """Everybody sends everything in one step; afterwards everybody seems to have it."""
+    family = FAMILIES["ring-allgather"]
+    sends = Sends(("(r + 1) % n",), ("j",), "copy", ("(r - 1) % n",), (Range("j", "n"),), ("c",))
+    phase = Phase("gather", "1", (sends,), "s == 1 or r == c")
+    made_up = replace(family, phases=(phase,))
+    assert wrong_member(made_up, 2) is not None
+    assert unproved(made_up) == ["gather/sender-holds"]
+
+
 def test_adding_what_is_in_the_sum_already() -> None:
     """As sets, the sums are complete before and after."""
     family = FAMILIES["doubling-allreduce"]
