@@ -73,7 +73,7 @@ def test_accepted_files_may_be_read_back(project):
 def test_anything_else_is_refused(project, tmp_path, path):
     (project / ".env").write_bytes(b"KEY=1")
     (project / "sub" / ".hidden").write_bytes(b"x")
-    (project / ".certune").mkdir()
+    (project / ".certune" / "accepted").mkdir(parents=True)
     (project / ".certune" / "ledger.sqlite3").write_bytes(b"x")
     (project / "link").symlink_to(tmp_path / "outside" / "secret")
     (project / "inner").symlink_to(project / "sub" / "a.json")
