@@ -21,7 +21,7 @@ def of(problem: Problem, bandwidth: Fraction) -> Sequence[Solver]:
     solvers: list[Solver] = []
     if Reach().covers(problem):
         solvers.append(ExactSynthesis(problem, bandwidth))
-    greedy = GreedySynthesis(problem)
+    greedy = GreedySynthesis(problem, bandwidth)
     if greedy.covers:
         solvers.append(greedy)
     return tuple(solvers)

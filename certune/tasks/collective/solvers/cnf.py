@@ -84,5 +84,5 @@ class Cnf:
     def query(self) -> Query:
         """The clauses as DIMACS, in the order in which they were added."""
         lines = [f"p cnf {self.variables} {len(self.clauses)}\n"]
-        lines += [" ".join(map(str, clause)) + " 0\n" for clause in self.clauses]
+        lines += [" ".join(map(str, (*clause, 0))) + "\n" for clause in self.clauses]
         return Query("dimacs", "".join(lines).encode())

@@ -35,7 +35,7 @@ class Reach:
     """
 
     chunks: int | None = None
-    steps: int = 4
+    steps: int = 3
     rounds: int = 64
     sends: int = 16_000
     seconds: float = 600.0
@@ -44,7 +44,7 @@ class Reach:
         """The most chunks a rank for this problem."""
         if self.chunks is not None:
             return self.chunks
-        return {"broadcast": 24, "alltoall": 4}.get(problem.kind, 8)
+        return {"broadcast": 20, "alltoall": 4}.get(problem.kind, 8)
 
     def covers(self, problem: Problem) -> bool:
         """Whether there is a query about one chunk a rank that is small enough."""

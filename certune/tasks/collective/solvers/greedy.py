@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
+from itertools import takewhile
 
 import numpy as np
 
@@ -31,14 +32,18 @@ class GreedySynthesis:
 
     A setting is a number of chunks a rank and the length of a step: as long as the slowest link
     takes for 1, 2, 4, … chunks, or as long as it may be (fewest steps). Settings whose
-    schedules would have more than `sends` sends are left out. The sequence depends on the
-    problem, `seed` and `restarts` alone.
+    schedules would have more than `sends` sends are left out, and the search ends when all
+    tries together had about `work` of them. Where the objective is bandwidth it also ends when
+    `bandwidth` is met, a proven bound in GB/s, for an allreduce that of the allgather in it.
+    The sequence depends on these numbers and the problem alone.
     """
 
     problem: Problem
+    bandwidth: Fraction | None = None
     seed: int = 0
     restarts: int = 4
-    sends: int = 200_000
+    sends: int = 100_000
+    work: int = 800_000
 
     name = "greedy"
 
@@ -51,8 +56,18 @@ class GreedySynthesis:
         """Yield a payload whenever the problem's objective has improved."""
         best = _Best(self.problem)
         for schedule in self.schedules(context.stopped):
-            if best.improved_by(profile(schedule, self.problem.topology)):
+            cost = profile(schedule, self.problem.topology)
+            if best.improved_by(cost):
                 yield Payload(FORMAT, dump_schedule(schedule))
+            if self._met(cost):
+                return
+
+    def _met(self, cost: Profile) -> bool:
+        if self.bandwidth is None or self.problem.objective != "bandwidth":
+            return False
+        # Two halves, each at its bound, are the best that composition can give.
+        halves = 2 if self.problem.kind == "allreduce" else 1
+        return cost.bandwidth * halves >= self.bandwidth
 
     def schedules(self, stopped: Callable[[], bool] = lambda: False) -> Iterator[Schedule]:
         """Every schedule found, in order."""
@@ -63,7 +78,11 @@ class GreedySynthesis:
             halves = [problem]
         direct = [half.direct for half in halves]
         networks = [network(half.topology) for half in direct]
+        work = 0.0
         for number, (attempt, chunks, length) in enumerate(self._settings()):
+            work += self._size(chunks) * len(halves)
+            if number and work > self.work:
+                return
             parts = []
             for half, one, net in zip(halves, direct, networks, strict=True):
                 if stopped():
@@ -81,7 +100,7 @@ class GreedySynthesis:
         lengths: tuple[int | None, ...] = (None, 1, 2, 4, 8)
         if self.problem.objective == "latency":
             lengths = (None,)
-        fits = [chunks for chunks in _CHUNKS if self._fits(chunks)]
+        fits = list(takewhile(self._fits, _CHUNKS))
         for attempt in range(self.restarts):
             for chunks in fits:
                 for length in lengths:
@@ -91,11 +110,17 @@ class GreedySynthesis:
                         yield attempt, chunks, length
 
     def _fits(self, chunks: int) -> bool:
+        return self._size(chunks) <= self.sends
+
+    def _size(self, chunks: int) -> float:
+        """About how many sends a schedule has."""
         direct = self.problem.direct
         collective = direct.collective(chunks)
         if direct.kind in _EVERYWHERE:
-            return collective.chunks * collective.ranks <= self.sends
-        return collective.chunks * self._mean_distance <= self.sends
+            return collective.chunks * collective.ranks
+        if collective.chunks > self.sends:  # too many, and distances would take too long
+            return collective.chunks
+        return collective.chunks * self._mean_distance
 
     @cached_property
     def _mean_distance(self) -> float:
