@@ -138,6 +138,37 @@ def test_a_race_and_its_cure():
     assert judged(racing(after=(0, 0), signals=1)).status is Status.PROVED
 
 
+@pytest.mark.parametrize("ended", [0, 1, 2])
+def test_a_wait_orders_what_came_up_to_its_signal(ended):
+    writer = [step("cpy", "i0", f"s{k}", signals=1) for k in range(3)]
+    reader = [step("cpy", "s1", "o0", after=(0, ended))]
+    gpus = [[(-1, -1, 0, writer), (-1, -1, 0, reader)]]
+    report = judged(program("allreduce", gpus, pieces=1, chunks=(1, 1, 3)))
+    assert (by_name(report)["races"].status is Status.PROVED) == (ended >= 1)
+
+
+def test_a_wait_of_an_earlier_step_counts():
+    writer = [step("cpy", "i0", "s0", signals=1)]
+    reader = [step("cpy", "i0", "s1", after=(0, 0)), step("cpy", "s0", "o0")]
+    gpus = [[(-1, -1, 0, writer), (-1, -1, 0, reader)]]
+    assert judged(program("allreduce", gpus, pieces=1, chunks=(1, 1, 2))).status is Status.PROVED
+    gpus[0][1] = (-1, -1, 0, [reader[1], reader[0]])
+    assert (
+        "s[0]" in failure(program("allreduce", gpus, pieces=1, chunks=(1, 1, 2)), "races").sentence
+    )
+
+
+def test_waits_through_a_third_thread_block():
+    first, last = [step("cpy", "i0", "s0", signals=1)], [step("cpy", "s0", "o0", after=(1, 0))]
+    between = [step("cpy", "i0", "s1", after=(0, 0), signals=1)]
+    chain = [[(-1, -1, 0, first), (-1, -1, 0, between), (-1, -1, 0, last)]]
+    assert judged(program("allreduce", chain, pieces=1, chunks=(1, 1, 2))).status is Status.PROVED
+    between[0]["depid"] = between[0]["deps"] = -1
+    assert (
+        "s[0]" in failure(program("allreduce", chain, pieces=1, chunks=(1, 1, 2)), "races").sentence
+    )
+
+
 def test_a_message_orders_what_is_around_it():
     def around(order):
         first = [step("cpy", "i0", "s0"), step("s", "i0")]
