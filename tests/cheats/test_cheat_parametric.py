@@ -193,6 +193,15 @@ def test_sending_what_nobody_gave() -> None:
     assert unproved(made_up) == ["gather/sender-holds"]
 
 
+def test_a_phase_that_begins_with_more_than_the_last_one_left() -> None:
+    family = FAMILIES["ring-allgather"]
+    short = replace(family.phases[0], steps="1")
+    rest = replace(short, name="rest", holds="true")
+    leaping = replace(family, phases=(short, rest))
+    assert wrong_member(leaping, 5) is not None
+    assert unproved(leaping) == ["rest/start"]
+
+
 def test_adding_what_is_in_the_sum_already() -> None:
     """As sets, the sums are complete before and after."""
     family = FAMILIES["doubling-allreduce"]
