@@ -23,7 +23,7 @@ from certune.tasks.collective.mscclpp.semantics.graph import (
     build_graph,
     segments,
 )
-from certune.tasks.collective.mscclpp.semantics.order import Order
+from certune.tasks.collective.mscclpp.semantics.order import violations
 from certune.tasks.collective.mscclpp.semantics.program import Counter, Program, Where, build
 from certune.tasks.collective.mscclpp.semantics.space import MAX_LOCATIONS, Space
 from certune.tasks.collective.mscclpp.semantics.values import describe, expected, mismatch
@@ -228,11 +228,18 @@ def _races(look: Look, program: Program, execution: Execution) -> None:
         )
         return
     accesses = collect(graph)
-    launches = 3 if look.plan.double_scratch else 2
-    clocks = Clocks(graph, launches)
-    order = Order(clocks, accesses)
-    look.counts = {"nodes": clocks.nodes, "accesses": len(accesses), "launches": launches}
-    x, y = order.unordered()
+    gap = 2 if look.plan.double_scratch else 1
+    clocks = Clocks(graph, gap + 1)
+    look.counts = {"nodes": clocks.nodes, "accesses": len(accesses), "launches": gap + 1}
+    owners = np.zeros(look.space.count, dtype=np.int64)
+    scratch = np.zeros(look.space.count, dtype=np.bool_)
+    for rank, (bases, lengths) in enumerate(zip(look.space.bases, look.space.lengths, strict=True)):
+        owners[bases["i"] : bases["s"] + lengths["s"]] = rank
+        scratch[bases["s"] : bases["s"] + lengths["s"]] = True
+    owner = owners[accesses.location]
+    outside = ~scratch[accesses.location]
+    broken = violations(clocks, accesses, owner, outside, gap)
+    x, y = broken.races
     if x.size:
         a, b = int(x[0]), int(y[0])
         look.refute(
@@ -243,14 +250,7 @@ def _races(look: Look, program: Program, execution: Execution) -> None:
         )
         if (accesses.packet[x] | accesses.packet[y]).any():
             look.doubt(("no-deadlock",), "a packet is waited for whose location is raced for")
-    owners = np.zeros(look.space.count, dtype=np.int64)
-    scratch = np.zeros(look.space.count, dtype=np.bool_)
-    for rank, (bases, lengths) in enumerate(zip(look.space.bases, look.space.lengths, strict=True)):
-        owners[bases["i"] : bases["s"] + lengths["s"]] = rank
-        scratch[bases["s"] : bases["s"] + lengths["s"]] = True
-    owner = owners[accesses.location]
-    outside = ~scratch[accesses.location]
-    early = order.entered(owner, outside)
+    early = broken.early
     if early.size:
         a = int(early[0])
         where = accesses.items[int(accesses.item[a])]
@@ -262,7 +262,7 @@ def _races(look: Look, program: Program, execution: Execution) -> None:
             "started: the buffer may still be in use there",
             {**_data(where), "owner": int(owner[a])},
         )
-    late = order.left(owner, outside)
+    late = broken.late
     if late.size:
         a = int(late[0])
         where = accesses.items[int(accesses.item[a])]
@@ -274,16 +274,15 @@ def _races(look: Look, program: Program, execution: Execution) -> None:
             "ended and its caller uses the buffer" + _asynchronous(accesses, a),
             {**_data(where), "owner": int(owner[a])},
         )
-    for gap in (2,) if look.plan.double_scratch else (1,):
-        x, y = order.across(~outside, gap)
-        if x.size:
-            a, b = int(x[0]), int(y[0])
-            look.refute(
-                "scratch-reuse",
-                f"{_pair(look, program, accesses, a, b)}, the second {gap} launch"
-                f"{'es' if gap > 1 else ''} later, and nothing makes it wait for the first",
-                {**_pair_data(accesses, a, b), "launches": gap},
-            )
+    x, y = broken.reused
+    if x.size:
+        a, b = int(x[0]), int(y[0])
+        look.refute(
+            "scratch-reuse",
+            f"{_pair(look, program, accesses, a, b)}, the second {gap} launch"
+            f"{'es' if gap > 1 else ''} later, and nothing makes it wait for the first",
+            {**_pair_data(accesses, a, b), "launches": gap},
+        )
 
 
 def look_at(plan: Plan, case: Case) -> Look:

@@ -17,7 +17,7 @@ from certune.tasks.collective.mscclpp.semantics.graph import UNCOVERED, Graph
 
 Int = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
-Clock = npt.NDArray[np.int32]
+Clock = npt.NDArray[np.int16 | np.int32]
 
 MAX_CELLS = 2**26  # nodes times columns held at once, three times
 
@@ -43,6 +43,8 @@ class Clocks:
         self.size = len(graph.edges)
         self.nodes = self.size * launches
         self._strides = np.array([graph.stride(c) for c in range(graph.columns)], dtype=np.int64)
+        short = int(self._strides.max(initial=0)) * launches < 2**15
+        self._type: type[np.int16 | np.int32] = np.int16 if short else np.int32
         self._levels = self._layers()
         self._ends = np.array(graph.ends, dtype=np.int64)
 
@@ -113,7 +115,7 @@ class Clocks:
 
     def _tables(self, low: int, high: int) -> tuple[Clock, Clock, Clock]:
         shape = (self.nodes, high - low)
-        anything, strong, performed = (np.zeros(shape, dtype=np.int32) for _ in range(3))
+        anything, strong, performed = (np.zeros(shape, dtype=self._type) for _ in range(3))
         node, column, value = self._marks(low, high)
         anything[node, column] = value
         strong[node, column] = value

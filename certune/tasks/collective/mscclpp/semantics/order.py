@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -17,76 +16,89 @@ Bool = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Order:
-    """Questions about the order of accesses within a launch and across launches."""
+class Violations:
+    """Indices of accesses, or of pairs of them, that nothing orders.
 
-    clocks: Clocks
-    accesses: Accesses
+    races:   conflicting pairs within one launch
+    early:   accesses of a caller's buffer that may come before its owner has started
+    late:    accesses of a caller's buffer that may go on after its owner has ended
+    reused:  pairs in scratch of which the first may not be over when the second comes, `gap`
+             launches later
+    """
 
-    @cached_property
-    def causality(self) -> Causality:
-        """What packets tell; looked at only where the clocks leave something open."""
-        return Causality(self.clocks, self.accesses)
+    races: tuple[Int, Int]
+    early: Int
+    late: Int
+    reused: tuple[Int, Int]
 
-    def before(self, x: Int, node: Int) -> Bool:
-        """Whether accesses `x` are complete, and what they wrote visible, before `node`."""
-        a = self.accesses
-        return self.clocks.ask(node, a.column[x], a.end[x], a.write[x])
 
-    def unordered(self) -> tuple[Int, Int]:
-        """Conflicting pairs within one launch that nothing orders."""
-        a = self.accesses
-        x, y = pairs(a, np.arange(len(a)), ordered=False)
-        # The same thread handles both, one after the other.
-        together = (a.block[x] == a.block[y]) & (a.segment[x] == a.segment[y])
-        threaded = (a.lanes[x] == a.lanes[y]) & (a.lanes[x] >= 0)
-        same = together & threaded & (a.relative[x] == a.relative[y])
-        # A packet is read when its flag is there.
-        flagged = a.packet[x] & a.packet[y] & (a.write[x] != a.write[y]) & (a.item[x] != a.item[y])
-        open_ = np.flatnonzero(~(same | flagged))
+@dataclass(frozen=True)
+class _Question:
+    """Accesses and the nodes before which they must be over, or columns and their values."""
+
+    node: Int
+    column: Int
+    value: Int
+    visible: Bool
+
+
+def _together(a: Accesses, x: Int, y: Int) -> Bool:
+    """Pairs within a launch that need no order of their own.
+
+    One thread handles both, one after the other; or a packet is read, when its flag is there.
+    """
+    near = (a.block[x] == a.block[y]) & (a.segment[x] == a.segment[y])
+    threaded = (a.lanes[x] == a.lanes[y]) & (a.lanes[x] >= 0) & (a.relative[x] == a.relative[y])
+    flagged = a.packet[x] & a.packet[y] & (a.write[x] != a.write[y]) & (a.item[x] != a.item[y])
+    together: Bool = (near & threaded) | flagged
+    return together
+
+
+def violations(clocks: Clocks, a: Accesses, owner: Int, outside: Bool, gap: int) -> Violations:
+    """What nothing orders; `owner` and `outside` (the caller's memory, not scratch) by access.
+
+    Scratch is used again `gap` launches later.
+
+    Raises:
+        TooMuch: more pairs of accesses than are looked at.
+    """
+    graph = clocks.graph
+
+    def before(x: Int, node: Int) -> _Question:
+        return _Question(node, a.column[x], a.end[x], a.write[x])
+
+    x, y = pairs(a, np.arange(len(a)), ordered=False)
+    apart = np.flatnonzero(~_together(a, x, y))
+    x, y = x[apart], y[apart]
+    u, v = pairs(a, np.flatnonzero(~outside), ordered=True)
+    # A later read of a packet waits for the flag of its own launch.
+    apart = np.flatnonzero(~(a.packet[u] & a.packet[v] & a.write[u] & ~a.write[v]))
+    u, v = u[apart], v[apart]
+    chosen = np.flatnonzero(outside)
+    started = np.array([graph.rank_column(r) for r in range(len(graph.ends))], dtype=np.int64)
+    ends = np.array(graph.ends, dtype=np.int64)
+    ones = np.ones(len(chosen), dtype=np.int64)
+    questions = [
+        before(x, a.start[y]),
+        before(y, a.start[x]),
+        before(u, a.start[v] + gap * clocks.size),
+        before(chosen, ends[owner[chosen]]),
+        _Question(a.start[chosen], started[owner[chosen]], ones, ones == 0),
+    ]
+    answers = clocks.ask(
+        np.concatenate([q.node for q in questions]),
+        np.concatenate([q.column for q in questions]),
+        np.concatenate([q.value for q in questions]),
+        np.concatenate([q.visible for q in questions]),
+    )
+    parts = np.split(answers, np.cumsum([len(q.node) for q in questions])[:-1])
+    open_ = ~(parts[0] | parts[1])
+    x, y = x[open_], y[open_]
+    u, v = u[~parts[2]], v[~parts[2]]
+    if (x.size or u.size) and a.packet.any():
+        causality = Causality(clocks, a)
+        open_ = ~(causality.before(x, y) | causality.before(y, x))
         x, y = x[open_], y[open_]
-        ordered = self.before(x, a.start[y])
-        x, y = x[~ordered], y[~ordered]
-        ordered = self.before(y, a.start[x])
-        x, y = x[~ordered], y[~ordered]
-        if x.size and a.packet.any():
-            ordered = self.causality.before(x, y) | self.causality.before(y, x)
-            x, y = x[~ordered], y[~ordered]
-        return x, y
-
-    def across(self, scratch: Bool, launches: int) -> tuple[Int, Int]:
-        """Pairs in scratch of which the first, of one launch, is not before the second's start
-        `launches` launches later."""
-        a = self.accesses
-        x, y = pairs(a, np.flatnonzero(scratch), ordered=True)
-        # A later read waits for the flag of its own launch.
-        open_ = np.flatnonzero(~(a.packet[x] & a.packet[y] & a.write[x] & ~a.write[y]))
-        x, y = x[open_], y[open_]
-        late = ~self.before(x, a.start[y] + launches * self.clocks.size)
-        x, y = x[late], y[late]
-        if x.size and a.packet.any():
-            late = ~self.causality.before(x, y, launches)
-            x, y = x[late], y[late]
-        return x, y
-
-    def entered(self, owner: Int, outside: Bool) -> Int:
-        """Accesses of caller's buffers that may come before the owner's kernel has started."""
-        a = self.accesses
-        chosen = np.flatnonzero(outside)
-        graph = self.clocks.graph
-        columns = np.array(
-            [graph.rank_column(rank) for rank in range(graph.program.plan.ranks)], dtype=np.int64
-        )
-        seen = self.clocks.ask(
-            a.start[chosen],
-            columns[owner[chosen]],
-            np.ones(len(chosen), dtype=np.int64),
-            np.zeros(len(chosen), dtype=np.bool_),
-        )
-        return chosen[~seen]
-
-    def left(self, owner: Int, outside: Bool) -> Int:
-        """Accesses of caller's buffers that may go on after the owner's kernel has ended."""
-        chosen = np.flatnonzero(outside)
-        ends = np.array(self.clocks.graph.ends, dtype=np.int64)
-        return chosen[~self.before(chosen, ends[owner[chosen]])]
+        open_ = ~causality.before(u, v, gap)
+        u, v = u[open_], v[open_]
+    return Violations((x, y), chosen[~parts[4]], chosen[~parts[3]], (u, v))
