@@ -76,6 +76,7 @@ class Call:
     path: str
     headers: dict
     body: dict
+    at: float = 0.0
 
     @property
     def rung(self):
@@ -130,7 +131,7 @@ class ModelServer:
     def respond(self, handler, body):
         with self.lock:
             headers = {name.lower(): value for name, value in handler.headers.items()}
-            call = Call(len(self.calls), handler.path, headers, body)
+            call = Call(len(self.calls), handler.path, headers, body, time.monotonic())
             self.calls.append(call)
             if callable(self.script):
                 answer = self.script(call)
