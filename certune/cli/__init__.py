@@ -9,7 +9,8 @@ import typer
 from certune.cli.brief import brief
 from certune.cli.compare import compare
 from certune.cli.compile import compile_
-from certune.cli.files import convert, explain, lint, verify
+from certune.cli.convert import convert
+from certune.cli.files import explain, lint, verify
 from certune.cli.judge import check
 from certune.cli.look import agents, export, ledger_app, show, tasks
 from certune.cli.mcp import mcp

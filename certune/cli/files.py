@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, cast
 
 import typer
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["msccl", "mscclpp", "native"]
 
-_TARGETS = ("microsoft", "azure", "rccl")
-_FORMATS = (*_TARGETS, "mscclpp", "native")
+TARGETS = ("microsoft", "azure", "rccl")
 
 
 def _say(text: str = "") -> None:
@@ -52,9 +51,9 @@ def recognise(data: bytes, place: str) -> Kind:
 def _target(name: str | None) -> Target | None:
     from certune.core.errors import ConfigurationError, nearest
 
-    if name is not None and name not in _TARGETS:
+    if name is not None and name not in TARGETS:
         raise ConfigurationError(
-            f"unknown target {name[:40]!r}", place="--target", remedy=nearest(name, _TARGETS)
+            f"unknown target {name[:40]!r}", place="--target", remedy=nearest(name, TARGETS)
         )
     return cast("Target | None", name)
 
@@ -71,7 +70,7 @@ def verify(
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option("--target", help=f"The runtime of an XML file: {', '.join(_TARGETS)}."),
+        typer.Option("--target", help=f"The runtime of an XML file: {', '.join(TARGETS)}."),
     ] = None,
     root: Annotated[
         int | None, typer.Option("--root", help="The root of a rooted XML file.")
@@ -226,7 +225,7 @@ def lint(
         program = read(data)
     except InvalidInput as error:
         raise error.within(str(file)) from None
-    targets = [chosen] if chosen else [cast("Target", name) for name in _TARGETS]
+    targets = [chosen] if chosen else [cast("Target", name) for name in TARGETS]
     found = {name: find(program, name, data=data) for name in targets}
     if as_json:
         _dump({name: [vars(item) for item in items] for name, items in found.items()})
@@ -264,7 +263,7 @@ def _explanation(kind: Kind, data: bytes) -> str:
         from certune.tasks.collective.mscclpp.explain import explain as explain_plan
         from certune.tasks.collective.mscclpp.read import read_plan
 
-        return explain_plan(read_plan(data))
+        return "\n".join(explain_plan(read_plan(data)))
     from certune.tasks.collective.schedule import parse_schedule
 
     schedule = parse_schedule(data)
@@ -275,75 +274,3 @@ def _explanation(kind: Kind, data: bytes) -> str:
         + (", which adds it" if reduce else "")
         for step, source, destination, chunk, reduce in rows
     )
-
-
-@guarded
-def convert(
-    file: Annotated[Path, typer.Argument(help="An XML file, plan or schedule.")],
-    to: Annotated[str, typer.Option("--to", help=f"One of: {', '.join(_FORMATS)}.")],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A file; standard output if not given.")
-    ] = None,
-) -> None:
-    """Write a program in another format, verified on both ends; refuses where it does not exist."""
-    from certune.core.errors import ConfigurationError, InvalidInput, nearest
-
-    if to not in _FORMATS:
-        raise ConfigurationError(
-            f"unknown format {to[:40]!r}", place="--to", remedy=nearest(to, _FORMATS)
-        )
-    data = read_file(file, "file")
-    try:
-        written = _converted(recognise(data, str(file)), data, to)
-    except InvalidInput as error:
-        raise error.within(str(file)) from None
-    if output is None:
-        sys.stdout.buffer.write(written)
-        return
-    try:
-        output.write_bytes(written)
-    except OSError as error:
-        raise InvalidInput(f"cannot be written: {error.strerror}", place=str(output)) from None
-
-
-def _converted(kind: Kind, data: bytes, to: str) -> bytes:
-    from certune.tasks.collective.msccl.read import read
-    from certune.tasks.collective.msccl.report import convert as convert_xml
-    from certune.tasks.collective.msccl.report import to_schedule
-    from certune.tasks.collective.schedule import dump_schedule
-
-    if kind == "msccl" and to in _TARGETS:
-        return convert_xml(read(data), cast("Target", to))
-    schedule = to_schedule(read(data)) if kind == "msccl" else _native(kind, data)
-    if to == "native":
-        return dump_schedule(schedule.normalised())
-    return _lowered(schedule, to)
-
-
-def _native(kind: Kind, data: bytes) -> Any:
-    from certune.core.errors import InvalidInput
-    from certune.tasks.collective.dataflow import verify as refute
-    from certune.tasks.collective.schedule import parse_schedule
-
-    if kind == "mscclpp":
-        from certune.tasks.collective.mscclpp.lift import to_schedule
-
-        return to_schedule(data)
-    schedule = parse_schedule(data)
-    found = refute(schedule)
-    if found is not None:
-        raise InvalidInput(f"the schedule is wrong: {found.sentence}")
-    return schedule
-
-
-def _lowered(schedule: Any, to: str) -> bytes:
-    from certune.tasks.collective.msccl.lower import lower
-    from certune.tasks.collective.msccl.report import verify_file
-    from certune.tasks.collective.msccl.write import write
-
-    target = cast("Target", to)
-    written = write(lower(schedule, target), target)
-    again = verify_file(written, target=target)
-    if not again.clean:
-        raise AssertionError("what was written is not right")
-    return written

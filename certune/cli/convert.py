@@ -1,0 +1,113 @@
+"""`certune convert`: a program in another format, verified on both ends."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from certune.cli.files import TARGETS, Kind, recognise
+from certune.cli.guard import guarded, read_file
+
+if TYPE_CHECKING:
+    from certune.tasks.collective.msccl.program import Target
+    from certune.tasks.collective.schedule import Schedule
+
+FORMATS = (*TARGETS, "mscclpp", "native")
+
+
+@guarded
+def convert(
+    file: Annotated[Path, typer.Argument(help="An XML file or a certune schedule.")],
+    to: Annotated[str, typer.Option("--to", help=f"One of: {', '.join(FORMATS)}.")],
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="For calls in place; XML keeps what it is for.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file; standard output if not given.")
+    ] = None,
+) -> None:
+    """Write a program in another format, verified on both ends.
+
+    An XML file is rewritten for another runtime as it is where that can run it, else through its
+    native schedule. MSCCL++ plans are written, not converted back. Example:
+
+      certune convert algo.xml --to rccl -o rccl.xml
+    """
+    from certune.core.errors import ConfigurationError, InvalidInput, nearest
+
+    if to not in FORMATS:
+        raise ConfigurationError(
+            f"unknown format {to[:40]!r}", place="--to", remedy=nearest(to, FORMATS)
+        )
+    data = read_file(file, "file")
+    try:
+        written = _converted(recognise(data, str(file)), data, to, in_place)
+    except InvalidInput as error:
+        raise error.within(str(file)) from None
+    if output is None:
+        sys.stdout.buffer.write(written)
+        return
+    try:
+        output.write_bytes(written)
+    except OSError as error:
+        raise InvalidInput(f"cannot be written: {error.strerror}", place=str(output)) from None
+
+
+def _converted(kind: Kind, data: bytes, to: str, in_place: bool) -> bytes:
+    from certune.core.errors import InvalidInput
+    from certune.tasks.collective.msccl.read import read
+    from certune.tasks.collective.msccl.report import convert as convert_xml
+    from certune.tasks.collective.schedule import dump_schedule
+
+    if kind == "mscclpp":
+        raise InvalidInput(
+            "MSCCL++ plans are not converted", remedy="convert what the plan was written from"
+        )
+    if kind == "msccl" and to in TARGETS:
+        return convert_xml(read(data), cast("Target", to))
+    schedule = _schedule(kind, data)
+    if to == "native":
+        return dump_schedule(schedule.normalised())
+    return _lowered(schedule, to, in_place)
+
+
+def _schedule(kind: Kind, data: bytes) -> Schedule:
+    """The native schedule of a right program.
+
+    Raises:
+        InvalidInput: it is wrong, or no schedule performs it.
+    """
+    from certune.core.errors import InvalidInput
+    from certune.tasks.collective.dataflow import verify
+    from certune.tasks.collective.msccl.read import read
+    from certune.tasks.collective.msccl.report import to_schedule
+    from certune.tasks.collective.schedule import parse_schedule
+
+    schedule = to_schedule(read(data)) if kind == "msccl" else parse_schedule(data)
+    found = verify(schedule)
+    if found is not None:
+        raise InvalidInput(f"the schedule is wrong: {found.sentence}")
+    return schedule
+
+
+def _lowered(schedule: Schedule, to: str, in_place: bool) -> bytes:
+    """The file for a runtime, verified as it was written."""
+    from certune.core.errors import Crashed
+    from certune.tasks.collective.msccl.report import verify_file
+    from certune.tasks.collective.mscclpp.verify import verify_plan
+    from certune.tasks.collective.targets.plan import PlanFile
+    from certune.tasks.collective.targets.xml import XmlFile
+
+    if to == "mscclpp":
+        written = PlanFile(in_place).write(schedule).data
+        right = verify_plan(written).verdict.met
+    else:
+        target = cast("Target", to)
+        written = XmlFile(target, in_place).write(schedule).data
+        right = verify_file(written, target=target).clean
+    if not right:
+        raise Crashed("what was written is not right: this is a defect of certune")
+    return written
