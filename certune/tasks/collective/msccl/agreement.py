@@ -17,6 +17,7 @@ from certune.tasks.collective.msccl.dataflow import Flow
 from certune.tasks.collective.msccl.memory import REDUCING, Memory
 from certune.tasks.collective.msccl.program import Int
 
+_NARROW = 12  # sums a level below which numpy does not pay
 _SHOWN = 24  # ranks up to which an expression is spelled out
 
 
@@ -86,7 +87,7 @@ def _numbers(flow: Flow, memory: Memory) -> Int:
     order = np.argsort(height[values:], kind="stable")
     edges = np.flatnonzero(np.diff(height[values:][order], prepend=0, append=-1)).tolist()
     fresh = memory.ranks
-    if nodes < 12 * len(edges):
+    if nodes < _NARROW * len(edges):
         return _numbers_one_by_one(number, flow, values)
     for a, b in itertools.pairwise(edges):
         level = order[a:b]

@@ -29,6 +29,7 @@ from certune.tasks.collective.msccl.program import (
 )
 
 UNINITIALISED = -1
+_NARROW = 12  # accesses a front below which numpy does not pay
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +139,7 @@ def run(code: Code, order: Order, memory: Memory, found: Accesses) -> Flow:
     node_start = sums_before[start]
     columns = (first, second, keep, send)
     bounds = (start.tolist(), middle.tolist(), node_start.tolist())
-    if len(start) > 1 and total < 12 * len(start):
+    if len(start) > 1 and total < _NARROW * len(start):
         _narrow(state, columns, bounds, memory.values, (got, left, right))
     else:
         _wide(state, columns, bounds, memory.values, (got, left, right))

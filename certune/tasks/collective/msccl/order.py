@@ -140,8 +140,9 @@ def wavefronts(graph: Graph) -> Order:
         ready = ready[degree[ready] == 0]
         mark[ready] = np.arange(len(ready))
         front = ready[mark[ready] == np.arange(len(ready))]
-        fronts.append(front)
-        done += len(front)
+        if len(front):
+            fronts.append(front)
+            done += len(front)
     order = np.concatenate(fronts)
     start = np.concatenate(([0], np.cumsum([len(front) for front in fronts])))
     stuck = np.flatnonzero(degree[:-1] > 0) if done < events else np.zeros(0, dtype=np.int64)

@@ -21,6 +21,7 @@ from certune.tasks.collective.msccl.program import Int
 Sets = npt.NDArray[np.uint64]
 Fault: TypeAlias = Literal["mixed", "twice", "uninitialised"]
 
+_NARROW = 12  # sums a front below which numpy does not pay
 _BATCH_BYTES = 2**29  # sets that are held at once; groups are independent of each other
 
 
@@ -57,7 +58,7 @@ def judge(flow: Flow, memory: Memory) -> Sums:
     fronts = [(a, b) for a, b in zip(flow.node_start[:-1].tolist(), flow.node_start[1:].tolist(),
                                      strict=True) if a < b]  # fmt: skip
     fronts = _spread(fronts, flow, values)
-    if nodes < 12 * len(fronts) and nodes * memory.ranks <= 8 * _BATCH_BYTES:
+    if nodes < _NARROW * len(fronts) and nodes * memory.ranks <= 8 * _BATCH_BYTES:
         return _one_by_one(flow, memory)
     for a, b in fronts:
         left, right = flow.left[a:b], flow.right[a:b]  # UNINITIALISED indexes the last entry
