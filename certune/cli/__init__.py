@@ -15,6 +15,7 @@ from certune.cli.judge import check
 from certune.cli.look import agents, export, ledger_app, show, tasks
 from certune.cli.mcp import mcp
 from certune.cli.optimize import optimize, resume
+from certune.cli.prove import prove
 from certune.cli.topology import topology
 from certune.version import __version__
 
@@ -56,6 +57,7 @@ app.command()(verify)
 app.command()(lint)
 app.command()(explain)
 app.command()(convert)
+app.command()(prove)
 app.command()(check)
 app.command()(show)
 app.command()(tasks)
