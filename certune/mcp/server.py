@@ -22,7 +22,6 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
 from pydantic import ConfigDict, Field
 
-from certune import __version__
 from certune.core.canonical import Json
 from certune.core.errors import CertuneError, InvalidInput, nearest
 from certune.core.family import TaskInfo
@@ -43,6 +42,7 @@ from certune.mcp.answers import (
 from certune.mcp.desk import Desk
 from certune.mcp.files import read_payload
 from certune.mcp.jobs import Job, Kind, View
+from certune.version import __version__
 
 P = ParamSpec("P")
 R = TypeVar("R")

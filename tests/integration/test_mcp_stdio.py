@@ -184,6 +184,7 @@ def test_a_disconnect_while_judging_still_records(tmp_path):
     assert record.ended is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, -1)]
 )
