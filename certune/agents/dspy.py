@@ -36,6 +36,7 @@ class DSPy:
 
     name = "dspy"
     deterministic = False
+    asks_model = True  # takes base_url and model
 
     def __init__(self, setup: AgentSetup) -> None:
         options = Options(self.name, setup.options)

@@ -30,6 +30,12 @@ class Replay:
             raise ConfigurationError(
                 "the agent 'replay' needs file=PATH or session=NAME, one of them"
             )
+        if self._session == "last":
+            raise ConfigurationError(
+                "'last' is another session tomorrow, and here this one itself",
+                place="replay option session",
+                remedy="name it, as `certune show --all` lists it",
+            )
         self._setup = setup
 
     def propose(self, brief: Brief, history: History) -> Iterator[Proposal]:

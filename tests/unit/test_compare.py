@@ -16,11 +16,13 @@ from certune.agents.search import Search
 from certune.compare import (
     Contender,
     Interval,
+    Outcome,
     _rank_sums,
     compare,
     improvement,
     median_interval,
     ratio_interval,
+    summarise,
 )
 from certune.core import (
     Budget,
@@ -30,6 +32,7 @@ from certune.core import (
     InvalidInput,
     Metric,
     Point,
+    Spent,
 )
 
 
@@ -80,6 +83,29 @@ def test_improvement_is_the_weighted_geometric_mean():
     start = {"t": Fraction(2), "r": Fraction(1)}
     assert improvement(goal, start, best) == pytest.approx((2**3 * 16) ** 0.25)
     assert improvement(Improve(TERMS), {"terms": Fraction(12)}, Incumbent()) == 1
+
+
+def outcome(agent, run, value):
+    return Outcome(agent, run, value, {}, None, 0, Spent(), "budget", "")
+
+
+def test_no_difference_is_shown_where_there_may_be_none():
+    values = {"a": [2.0, 2.0, 3.0, 3.0, 3.0, 3.0], "b": [2.0, 2.0, 2.0, 3.0, 3.0, 3.0]}
+    found = {n: [outcome(n, i, v) for i, v in enumerate(vs)] for n, vs in values.items()}
+    table = summarise(found, {"a": True, "b": True}, 6, 0.95)
+    assert table.pairs[0].interval.low <= 1 <= table.pairs[0].interval.high
+    assert table.pairs[0].answer == "not-shown"
+    same = {n: [outcome(n, i, 3.0) for i in range(6)] for n in "ab"}
+    pair = summarise(same, {"a": True, "b": True}, 6, 0.95).pairs[0]
+    assert (pair.interval.low, pair.answer) == (1.0, "not-shown")
+
+
+def test_the_level_holds_for_all_pairs_together():
+    names = "abcd"
+    found = {n: [outcome(n, i, 1.0 + i) for i in range(8)] for n in names}
+    table = summarise(found, dict.fromkeys(names, True), 8, 0.95)
+    assert len(table.pairs) == 6
+    assert all(pair.interval.level >= 1 - 0.05 / 6 for pair in table.pairs)
 
 
 def lines(tmp_path, name, payloads):
