@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from certune.acceptance import amount
+from certune.cli.costs import cost_lines
 from certune.cli.live import outcome, why
 from certune.core.codec import encode
 from certune.core.errors import InvalidInput
@@ -79,6 +80,8 @@ def show_session(ledger: Ledger, record: SessionRecord, as_json: bool) -> None:
     ended = (
         record.ended.reason if record.ended else f"not yet, or killed: certune resume {record.id}"
     )
+    for told in cost_lines(trials):
+        _say(f"cost    {told}")
     _say(f"ended   {ended}")
     _say(f"head    {head.seq} {head.hash}")
 

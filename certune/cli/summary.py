@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from certune.acceptance import amount, best_bound
+from certune.cli.costs import cost_data, cost_lines
 from certune.cli.live import outcome, percent, why
 from certune.core.canonical import Json
 from certune.core.codec import encode
@@ -107,6 +108,8 @@ def finish(
               f"{len(accepted)} accepted", "bold")  # fmt: skip
     for metric in goal_metrics(session.task.spec.goal):
         _say(out, "  " + _won(session, metric))
+    for told in cost_lines(session.trials):
+        _say(out, "  " + told)
     best = _standing(session, accepted)
     for trial in best:
         verdict = trial.verdict
@@ -136,6 +139,7 @@ def finish(
         "stopped": run.stopped,
         "detail": run.detail,
         "attempts": len(session.trials),
+        "costs": cost_data(session.trials),
         "baseline": _baseline(session),
         "incumbent": {
             name: {"value": str(value), "of": session.incumbent.names[name]}
