@@ -46,12 +46,11 @@ from fractions import Fraction
 from certune.core import Bound, Json
 from certune.tasks.collective import witness
 from certune.tasks.collective.collective import Kind
-from certune.tasks.collective.cost import BANDWIDTH, LATENCY, time_metric
 from certune.tasks.collective.cuts import Side, partitions, search
 from certune.tasks.collective.distances import Distances, Length, path
 from certune.tasks.collective.flow import narrowest, simple
+from certune.tasks.collective.statement import check, state
 from certune.tasks.collective.topology import Topology
-from certune.tasks.collective.witness import check
 
 __all__ = ["bandwidth_bound", "check", "distance_bound", "known", "time_bound"]
 
@@ -72,17 +71,7 @@ def distance_bound(kind: Kind, topology: Topology, root: int = 0) -> Bound:
     """The bound on latency by the shortest path of the pair that is farthest apart."""
     way = _farthest(kind, topology, root, witness.alpha)
     evidence: Mapping[str, Json] = {"path": way}
-    value = witness.distance(kind, topology, root, evidence)
-    return Bound(
-        name="distance",
-        metric=LATENCY,
-        value=value,
-        kind="proven",
-        claim=f"an empty message takes at least {float(value):g} µs: what rank {way[0]} has must "
-        f"reach rank {way[-1]}, over links {'-'.join(map(str, way))} or longer",
-        check=witness.DISTANCE,
-        evidence=evidence,
-    )
+    return state(witness.DISTANCE, kind, topology, root, evidence)
 
 
 def _farthest(kind: Kind, topology: Topology, root: int, length: Length) -> list[int]:
@@ -107,7 +96,10 @@ def bandwidth_bound(kind: Kind, topology: Topology, root: int = 0) -> Bound:
     if kind == "allreduce":
         options += [_traffic_bound(topology, parts) for parts in partitions(topology)]
     if kind == "alltoall" and topology.ranks * len(topology.links) <= EFFORT:
-        options += [_metric_bound(topology, lengths) for lengths in witness.LENGTHS]
+        options += [
+            state(witness.METRIC, kind, topology, root, {"lengths": lengths})
+            for lengths in witness.LENGTHS
+        ]
     return min(options, key=lambda bound: bound.value)
 
 
@@ -130,40 +122,16 @@ def _best_cut(kind: Kind, topology: Topology, root: int) -> Bound:
         if best is None or width / amount < best[0]:
             best = width / amount, side, resources
     assert best is not None
-    value, side, resources = best
-    amount = witness.demand(kind, topology.ranks, root, side)
-    return _bandwidth(
-        "cut",
-        value,
-        f"{_much(amount)} must leave {_shown(side)} over {float(value * amount):g} GB/s",
-        witness.CUT,
-        {"ranks": sorted(side), "resources": list(resources)},
-    )
+    _, side, resources = best
+    evidence: Mapping[str, Json] = {"ranks": sorted(side), "resources": list(resources)}
+    return state(witness.CUT, kind, topology, root, evidence)
 
 
 def _traffic_bound(topology: Topology, parts: Sequence[Side]) -> Bound:
-    width, resources = narrowest(topology, witness.between(topology, parts))
-    calls = 2 * len(parts) - 2
+    _, resources = narrowest(topology, witness.between(topology, parts))
     listed: Json = [sorted(part) for part in parts]
-    return _bandwidth(
-        "traffic",
-        width / calls,
-        f"every piece takes {calls} transfers or more between {len(parts)} parts, which have "
-        f"{float(width):g} GB/s",
-        witness.TRAFFIC,
-        {"parts": listed, "resources": list(resources)},
-    )
-
-
-def _metric_bound(topology: Topology, lengths: str) -> Bound:
-    what = {"hops": "the links that all data must take", "time": "the time that it takes of each"}
-    return _bandwidth(
-        "metric",
-        witness.metric_value(topology, lengths),
-        f"{what[lengths]}, by the shortest ways, are more than there is",
-        witness.METRIC,
-        {"lengths": lengths},
-    )
+    evidence: Mapping[str, Json] = {"parts": listed, "resources": list(resources)}
+    return state(witness.TRAFFIC, "allreduce", topology, 0, evidence)
 
 
 def time_bound(
@@ -176,35 +144,4 @@ def time_bound(
         "hops": {"path": _farthest(kind, topology, root, witness.hop)},
         "bandwidth": {"check": bandwidth.check, "evidence": dict(bandwidth.evidence)},
     }
-    value = witness.time(kind, topology, root, evidence)
-    return Bound(
-        name=f"time@{size}",
-        metric=time_metric(size),
-        value=value,
-        kind="proven",
-        claim=f"{size} bytes take at least {float(value):.6g} µs: by distance, or by "
-        f"{bandwidth.name} at {float(bandwidth.value):g} GB/s after the least number of steps",
-        check=witness.TIME,
-        evidence=evidence,
-    )
-
-
-def _bandwidth(
-    name: str, value: Fraction, claim: str, check: str, evidence: Mapping[str, Json]
-) -> Bound:
-    claim = f"no schedule exceeds {float(value):g} GB/s: {claim}"
-    return Bound(name, BANDWIDTH, value, "proven", claim, check, evidence)
-
-
-def _much(amount: Fraction) -> str:
-    if amount == 1:
-        return "the whole buffer"
-    return f"{amount} of the buffer" if amount < 1 else f"{amount} times the buffer"
-
-
-def _shown(ranks: Iterable[int]) -> str:
-    listed = sorted(ranks)
-    if len(listed) == 1:
-        return f"rank {listed[0]}"
-    more = f" and {len(listed) - 12} more" if len(listed) > 12 else ""
-    return f"ranks {', '.join(map(str, listed[:12]))}{more}"
+    return state(witness.TIME, kind, topology, root, evidence)

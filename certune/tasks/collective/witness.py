@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 
-from certune.core import Bound, Json
+from certune.core import Json
 from certune.tasks.collective.collective import Kind
-from certune.tasks.collective.cost import BANDWIDTH, BYTES_PER_MICROSECOND, LATENCY, time_metric
+from certune.tasks.collective.cost import BYTES_PER_MICROSECOND
 from certune.tasks.collective.distances import Distances, Length
 from certune.tasks.collective.flow import passage
 from certune.tasks.collective.topology import Link, Topology
@@ -85,6 +86,15 @@ def distance(
     way = _ranks(evidence["path"], topology)
     _required(kind, topology, root, way)
     return Distances(topology, length).between(way[0], way[-1])
+
+
+def shortest(topology: Topology, evidence: Mapping[str, Json], value: Fraction) -> list[int]:
+    """The ranks of the witness path, which must be links of the topology and `value` µs long."""
+    way = _ranks(evidence["path"], topology)
+    links = [topology.find(a, b) for a, b in pairwise(way)]
+    if sum((link.alpha for link in links if link is not None), _ZERO) != value or None in links:
+        raise ValueError("not the shortest path")
+    return way
 
 
 def leaving(topology: Topology, side: frozenset[int]) -> list[Link]:
@@ -165,15 +175,15 @@ def metric(kind: Kind, topology: Topology, root: int, evidence: Mapping[str, Jso
 
 def time(kind: Kind, topology: Topology, root: int, evidence: Mapping[str, Json]) -> Fraction:
     """The time in µs that distance and bandwidth leave at the least."""
-    size, inner = evidence["size"], _mapping(evidence["bandwidth"])
+    size, inner = evidence["size"], members(evidence["bandwidth"])
     if type(size) is not int or size < 0:
         raise ValueError("expected a size in bytes")
     check = inner["check"]
     if not isinstance(check, str) or check not in _BANDWIDTHS:
         raise ValueError("expected a bound on bandwidth")
-    width = _BANDWIDTHS[check](kind, topology, root, _mapping(inner["evidence"]))
-    latency = distance(kind, topology, root, _mapping(evidence["latency"]))
-    hops = distance(kind, topology, root, _mapping(evidence["hops"]), hop)
+    width = _BANDWIDTHS[check](kind, topology, root, members(inner["evidence"]))
+    latency = distance(kind, topology, root, members(evidence["latency"]))
+    hops = distance(kind, topology, root, members(evidence["hops"]), hop)
     alpha = min(link.alpha for link in topology.links)
     return max(latency, hops * alpha + size / (width * BYTES_PER_MICROSECOND))
 
@@ -181,30 +191,8 @@ def time(kind: Kind, topology: Topology, root: int, evidence: Mapping[str, Json]
 _BANDWIDTHS = {CUT: cut, TRAFFIC: traffic, METRIC: metric}
 
 
-def check(bound: Bound, kind: Kind, topology: Topology, root: int = 0) -> bool:
-    """Whether the bound follows from its witness, the topology and nothing else.
-
-    True where the witness shows at least what the bound claims; False where it does not, is
-    malformed, or is of a check that is not made here.
-    """
-    try:
-        if bound.check == DISTANCE:
-            unit, value = LATENCY, distance(kind, topology, root, bound.evidence)
-        elif bound.check in _BANDWIDTHS:
-            unit = BANDWIDTH
-            value = _BANDWIDTHS[bound.check](kind, topology, root, bound.evidence)
-        elif bound.check == TIME:
-            value = time(kind, topology, root, bound.evidence)
-            unit = time_metric(int(str(bound.evidence["size"])))
-        else:
-            return False
-    except (KeyError, ValueError, TypeError):
-        return False
-    # What the witness shows must not be weaker than what is claimed.
-    return bound.metric == unit and not unit.improves(value, bound.value)
-
-
-def _mapping(value: Json) -> Mapping[str, Json]:
+def members(value: Json) -> Mapping[str, Json]:
+    """The members of an object, which `value` must be."""
     if not isinstance(value, Mapping):
         raise TypeError("expected an object")
     return value
