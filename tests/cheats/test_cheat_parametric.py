@@ -202,6 +202,25 @@ def test_a_phase_that_begins_with_more_than_the_last_one_left() -> None:
     assert unproved(leaping) == ["rest/start"]
 
 
+@pytest.mark.parametrize(
+    ("extra", "broken"),
+    [
+        (Sends(("r",), ("r",), "copy", ("r",)), "gather/in-range-1"),
+        (Sends(("r",), ("r",), "copy", ("r",), (Range("j", "0 - 1"),), ("0",)), "gather/defined"),
+        (Sends(("r",), ("r",), "copy", ("r",), when="pow2(s - 1) < 0"), "gather/defined"),
+    ],
+    ids=["to itself", "a negative count", "a negative exponent"],
+)
+def test_sends_beside_a_right_family(extra: Sends, broken: str) -> None:
+    """What the ring does is right and stays so; what is sent beside it breaks a rule."""
+    family = FAMILIES["ring-allgather"]
+    phase = family.phases[0]
+    beside = replace(family, phases=(replace(phase, sends=(*phase.sends, extra)),))
+    assert wrong_member(beside, 4) is not None
+    assert broken in unproved(beside)
+    assert set(unproved(beside)) <= {broken, "gather/in-range-1"}
+
+
 def test_adding_what_is_in_the_sum_already() -> None:
     """As sets, the sums are complete before and after."""
     family = FAMILIES["doubling-allreduce"]
