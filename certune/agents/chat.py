@@ -307,7 +307,10 @@ class Chat:
         if fault.kind == "unreachable" and not self.answered:
             patience = min(self._patience.seconds, FIRST_CONTACT_SECONDS)
         if now + pause - since > patience:
-            raise Unavailable(f"{where}: {fault.message}; it did not pass in {now - since:.0f} s")
+            told = f"it did not pass in {now - since:.0f} s"
+            if fault.retry_after is not None and fault.retry_after > patience:
+                told = f"it asks to wait {fault.retry_after:.0f} s, patience is {patience:.0f} s"
+            raise Unavailable(f"{where}: {fault.message}; {told}")
         self._tell(f"{fault.message}; next try in {pause:.1f} s")
         until = now + pause
         while (left := until - time.monotonic()) > 0:

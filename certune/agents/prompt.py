@@ -283,7 +283,8 @@ def repair(trial: Trial, advice: Mapping[str, str]) -> str:
     lines = [f"This was refused before it was checked: {clean(sentence(trial))[:1000]}."]
     note = trial.provenance.get("note")
     if isinstance(note, str) and note:
-        lines.append(f"{note[:1].upper()}{clean(note)[1:300]}.")
+        told = clean(note)[:300]
+        lines.append(f"{told[:1].upper()}{told[1:]}.")
     if "format" in advice:
         lines.append(advice["format"])
     lines.append("Send the whole candidate again, mended, and nothing else.")
