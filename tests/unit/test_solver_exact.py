@@ -150,6 +150,29 @@ def test_allreduce_is_composed():
     assert not [x for x in found if isinstance(x, Bound)]
 
 
+@pytest.mark.parametrize(
+    ("name", "parameters", "steps"),
+    [
+        ("dgx1", {}, 2),
+        ("full", {"ranks": "6"}, 1),
+        ("hypercube", {"dimensions": "3"}, 3),
+        ("torus2d", {"rows": "4", "columns": "4"}, 4),
+    ],
+)
+def test_a_small_allreduce_takes_no_more_steps_than_the_distance(name, parameters, steps):
+    topology = build(name, parameters)
+    first = solve("allreduce", topology, objective="latency")[0]
+    schedule = parse_schedule(first.data)
+    assert schedule.steps == steps
+    assert verify(schedule) is None
+    assert links_exist(schedule, topology) is None
+
+
+def test_where_adding_up_does_not_save_steps_the_halves_remain():
+    ring = build("ring", {"ranks": "5"})
+    assert points(solve("allreduce", ring, objective="latency"), ring) == [(5, 4, 4)]
+
+
 LOPSIDED = build("line", {"ranks": "3"})
 LOPSIDED = dataclasses.replace(
     LOPSIDED,

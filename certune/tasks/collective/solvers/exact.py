@@ -16,9 +16,10 @@ from math import ceil
 from certune.core import Answer, Bound, Context, Payload, Prover, Query, Unavailable
 from certune.tasks.collective.bounds import bandwidth_bound
 from certune.tasks.collective.cost import BYTES_PER_MICROSECOND, profile
-from certune.tasks.collective.schedule import Schedule, dump_schedule
+from certune.tasks.collective.schedule import Schedule, dump_schedule, from_sends
 from certune.tasks.collective.solvers import infeasible
 from certune.tasks.collective.solvers.compose import compose, refine, reverse
+from certune.tasks.collective.solvers.doubling import doubling
 from certune.tasks.collective.solvers.problem import DUALS, Problem
 from certune.tasks.collective.solvers.sccl import distances, encode
 
@@ -209,7 +210,8 @@ class ExactSynthesis:
     """Candidates and proven infeasibilities for one problem (`Walk.points`).
 
     Reductions are solved backwards (`Problem.dual`); an allreduce is a reduce-scatter followed
-    by an allgather, for which nothing is claimed about other schedules. `bandwidth` is the
+    by an allgather (and for small messages what `doubling` finds), for which nothing is claimed
+    about other schedules. `bandwidth` is the
     proven bound in GB/s for the problem itself; for an allreduce, for the allgather in it.
     """
 
@@ -246,6 +248,8 @@ class ExactSynthesis:
                 yield infeasible.bound(self.problem, *numbers, point.query, point.answer)
 
     def _allreduce(self, prover: Prover, stopped: Callable[[], bool]) -> Iterator[Payload]:
+        if self.problem.objective != "bandwidth":
+            yield from self._doubled(prover, stopped)
         forward = replace(self.problem, kind="allgather")
         backward = replace(forward, kind="reduce-scatter").dual
         halves = [Walk(forward, self.reach, self.bandwidth, prover, stopped)]
@@ -265,6 +269,23 @@ class ExactSynthesis:
                 gather, scatter = latest[0], latest[-1]
                 if gather is not None and scatter is not None:
                     yield Payload(FORMAT, dump_schedule(_both(reverse(scatter), gather)))
+
+    def _doubled(self, prover: Prover, stopped: Callable[[], bool]) -> Iterator[Payload]:
+        """An allreduce in fewer steps than two halves take, where `doubling` has one."""
+        problem = self.problem
+        ranks, links = problem.topology.ranks, problem.links
+        fewest = fewest_steps(problem.direct)
+        for steps in range(fewest, 2 * fewest):
+            if ranks * len(links) * steps > self.reach.sends or stopped():
+                return
+            query, sends = doubling(ranks, links, steps)
+            answer = prover.decide(query, seconds=self.reach.seconds)
+            if answer.result == "unknown" and not answer.resources:
+                return
+            if answer.model is not None:
+                used = [(*sends[x], True) for x in answer.model if x in sends]
+                yield Payload(FORMAT, dump_schedule(from_sends(problem.collective(1), used)))
+                return
 
 
 def _schedules(walk: Walk) -> Iterator[Schedule]:
