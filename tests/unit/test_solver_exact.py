@@ -337,13 +337,13 @@ def test_the_sequence_is_the_same_in_every_process():
         "from fractions import Fraction\n"
         "from certune.core import Context, Payload\n"
         "from certune.tasks.collective.library import build\n"
-        "from certune.tasks.collective.solvers import of\n"
+        "from certune.tasks.collective.solvers.exact import ExactSynthesis, Reach\n"
         "from certune.tasks.collective.solvers.problem import Problem\n"
         "from certune.verifier.sat import SatProver\n"
         "problem = Problem('reduce', build('line', {'ranks': '4'}))\n"
-        "for solver in of(problem, Fraction(25)):\n"
-        "    for x in solver.solve(Context(prover=SatProver())):\n"
-        "        print(x.digest if isinstance(x, Payload) else (x.claim, x.evidence['query']))\n"
+        "solver = ExactSynthesis(problem, Fraction(25), Reach(chunks=3, steps=1))\n"
+        "for x in solver.solve(Context(prover=SatProver())):\n"
+        "    print(x.digest if isinstance(x, Payload) else (x.claim, x.evidence['query']))\n"
     )
     outputs = {
         subprocess.run(

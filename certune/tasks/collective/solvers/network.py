@@ -23,8 +23,8 @@ class Network:
     limits:              [links, most], indices of the limits a link is under, padded by -1
     first:               [ranks + 1], the links of rank r are first[r] … first[r + 1] - 1
     distance:            [ranks, ranks], fewest links from row to column
-    island:              [ranks], number of the rank's island: ranks that faster links than the
-                         slowest connect
+    island:              [ranks], number of the rank's island: ranks that reach each other over
+                         links faster than the slowest
     slow:                [links], whether a link joins different islands
     """
 
@@ -83,7 +83,7 @@ def network(topology: Topology) -> Network:
 
 
 def _distances(ranks: int, source: Int, destination: Int) -> Int:
-    """Breadth first from all ranks at once."""
+    """Fewest links from row to column, -1 where there is no way; breadth first from all at once."""
     distance = np.full((ranks, ranks), -1, dtype=np.int64)
     step = np.zeros((ranks, ranks), dtype=np.float32)
     step[source, destination] = 1
@@ -101,19 +101,11 @@ def _distances(ranks: int, source: Int, destination: Int) -> Int:
 
 
 def _islands(ranks: int, source: Int, destination: Int, width: list[Fraction]) -> Int:
-    """Components under links faster than the slowest; all in one where that joins them all."""
+    """Numbers the groups of ranks that reach each other over links faster than the slowest."""
     slowest = min(width)
-    parent = list(range(ranks))
-
-    def root(x: int) -> int:
-        while parent[x] != x:
-            parent[x] = parent[parent[x]]
-            x = parent[x]
-        return x
-
-    for a, b, w in zip(source.tolist(), destination.tolist(), width, strict=True):
-        if w > slowest:
-            parent[root(a)] = root(b)
-    roots = np.array([root(x) for x in range(ranks)])
-    _, island = np.unique(roots, return_inverse=True)
+    fast = np.array([w > slowest for w in width])
+    reaches = _distances(ranks, source[fast], destination[fast]) >= 0
+    # The first rank that one reaches and is reached by names its island.
+    first = np.argmax(reaches & reaches.T, axis=1)
+    _, island = np.unique(first, return_inverse=True)
     return island.astype(np.int64)
