@@ -104,7 +104,7 @@ class Machine:
             }.pop()
             scratch = max(g["scratch_chunks"] for g in self.gpus)
             if self.reuse and scratch:
-                self.slots = 2**26 // scratch // real
+                self.slots = 2**26 // (2 if self.double else 1) // scratch // real
         self.chunk = units * ALIGN
         g = self.gpus[0]
         self.inputs, self.outputs = g["input_chunks"] * self.chunk, g["output_chunks"] * self.chunk

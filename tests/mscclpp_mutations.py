@@ -196,12 +196,14 @@ def _whole(rnd, plan):
 
 
 def mutate(data: bytes, seed: int) -> bytes:
-    """A plan with one or two pieces of damage."""
+    """A plan with one or two pieces of damage, never the plan itself."""
     rnd = random.Random(seed)
-    plan = json.loads(data)
-    for _ in range(rnd.choice([1, 1, 1, 2])):
-        if rnd.random() < 0.12:
-            _whole(rnd, plan)
-        else:
-            rnd.choice(IN_OPERATIONS)(rnd, rnd.choice(_lists(plan)))
+    original = json.loads(data)
+    plan = copy.deepcopy(original)
+    while plan == original:
+        for _ in range(rnd.choice([1, 1, 1, 2])):
+            if rnd.random() < 0.12:
+                _whole(rnd, plan)
+            else:
+                rnd.choice(IN_OPERATIONS)(rnd, rnd.choice(_lists(plan)))
     return json.dumps(plan).encode()

@@ -63,9 +63,17 @@ def violations(clocks: Clocks, a: Accesses, owner: Int, outside: Bool, gap: int)
         TooMuch: more pairs of accesses than are looked at.
     """
     graph = clocks.graph
+    ranks = np.array([rank for rank, _ in graph.program.owners], dtype=np.int64)[a.block]
+    started = np.array([graph.rank_column(r) for r in range(len(graph.ends))], dtype=np.int64)
+    ends = np.array(graph.ends, dtype=np.int64)
 
     def before(x: Int, node: Int) -> _Question:
         return _Question(node, a.column[x], a.end[x], a.write[x])
+
+    def begun(rank: Int, node: Int, launches: int) -> Bool:
+        """Whether the rank has begun its launch that is `launches` after the first."""
+        value = np.full(len(node), launches + 1, dtype=np.int64)
+        return clocks.ask(node, started[rank], value, value == 0)
 
     x, y = pairs(a, np.arange(len(a)), ordered=False)
     apart = np.flatnonzero(~_together(a, x, y))
@@ -74,16 +82,19 @@ def violations(clocks: Clocks, a: Accesses, owner: Int, outside: Bool, gap: int)
     # A later read of a packet waits for the flag of its own launch.
     apart = np.flatnonzero(~(a.packet[u] & a.packet[v] & a.write[u] & ~a.write[v]))
     u, v = u[apart], v[apart]
+    # A rank's own work is over, and seen by all, when it has begun its next launch.
+    after = a.start[v] + gap * clocks.size
+    open_ = ~(begun(ranks[u], after, 1) & (a.lanes[u] >= 0))
+    u, v, after = u[open_], v[open_], after[open_]
     chosen = np.flatnonzero(outside)
-    started = np.array([graph.rank_column(r) for r in range(len(graph.ends))], dtype=np.int64)
-    ends = np.array(graph.ends, dtype=np.int64)
-    ones = np.ones(len(chosen), dtype=np.int64)
+    early = chosen[~begun(owner[chosen], a.start[chosen], 0)]
+    # It is over before its own rank's end, too.
+    late = chosen[(a.lanes[chosen] < 0) | (ranks[chosen] != owner[chosen])]
     questions = [
         before(x, a.start[y]),
         before(y, a.start[x]),
-        before(u, a.start[v] + gap * clocks.size),
-        before(chosen, ends[owner[chosen]]),
-        _Question(a.start[chosen], started[owner[chosen]], ones, ones == 0),
+        before(u, after),
+        before(late, ends[owner[late]]),
     ]
     answers = clocks.ask(
         np.concatenate([q.node for q in questions]),
@@ -101,4 +112,4 @@ def violations(clocks: Clocks, a: Accesses, owner: Int, outside: Bool, gap: int)
         x, y = x[open_], y[open_]
         open_ = ~causality.before(u, v, gap)
         u, v = u[open_], v[open_]
-    return Violations((x, y), chosen[~parts[4]], chosen[~parts[3]], (u, v))
+    return Violations((x, y), early, late[~parts[3]], (u, v))
