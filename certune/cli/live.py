@@ -80,6 +80,11 @@ def line(session: Session, trial: Trial) -> str:
     )
 
 
+def header() -> str:
+    """What the columns of `line` are."""
+    return f"   #  {'agent/name':<17} {'verdict':<8} {'outcome':<12} {'cost (gap)':<32} why"
+
+
 def bound_line(bound: Bound) -> str:
     """A newly proven bound as one plain line."""
     return f"      {bound.kind} bound: {bound.claim}"
@@ -97,6 +102,7 @@ class Screen:
         self._passing = ""
 
     def __enter__(self) -> Screen:
+        self._console.print(Text(header(), style="dim"), soft_wrap=True)
         if self._console.is_terminal:
             self._live = Live(
                 get_renderable=self._footer,
@@ -120,12 +126,14 @@ class Screen:
             text = Text(f"      {event.text}", style="dim")
         elif isinstance(event, Trial):
             self._passing = ""
-            text = Text(line(self._session, event), no_wrap=self._console.is_terminal)
+            text = Text(line(self._session, event))
             text.stylize(STYLES.get(outcome(event), ""))
         else:
-            text = Text(bound_line(event), style="cyan", no_wrap=self._console.is_terminal)
-        text.overflow = "ellipsis"
-        self._console.print(text, soft_wrap=not self._console.is_terminal)
+            text = Text(bound_line(event), style="cyan")
+        if self._console.is_terminal:
+            self._console.print(text, no_wrap=True, overflow="ellipsis", crop=True)
+        else:
+            self._console.print(text, soft_wrap=True)
 
     def _footer(self) -> RenderableType:
         session = self._session
