@@ -757,7 +757,7 @@ def interpret(data, units=2, seeds=(0, 1), iterations=None, launches=3):
                 for k, v in many.found.items()
                 if v and k in ("entry-safe", "exit-safe", "scratch-reuse", "no-race")
             }
-            if many.found.get("no-deadlock"):
+            if many.found.get("no-deadlock") and "no-race" not in broken:
                 # One launch by itself ends: a packet was overwritten before it was read.
                 broken.add("scratch-reuse")
     return broken

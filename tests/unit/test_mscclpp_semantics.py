@@ -239,6 +239,28 @@ def test_a_port_transfer_is_over_when_its_receiver_says_so(answered: bool) -> No
     assert wrong(plan("allgather", gpus)) == ({} if answered else {"exit-safe": "refuted"})
 
 
+def test_what_a_kernel_saw_is_there_for_all_after_its_end() -> None:
+    """The proxy's store in scratch is followed by the next launch's, ordered by relaxed signals.
+
+    The receiver has seen the first one and ended; from then on passing of time is enough.
+    """
+
+    def ops(r: int, entry: list[Any]) -> list[Any]:
+        listed = [*entry, op("copy", local("o", r), local("s", 1)), NOP]
+        listed += [op("pws", local("s", 1), far(0, 0), "port", channel_ids=[0])]
+        return [
+            *listed,
+            sync("wait", 0, kind="port"),
+            NOP,
+            op("copy", local("s", 0), local("o", 1 - r)),
+        ]
+
+    entered = [gpu(r, [ops(r, ENTRY)], chunks=(1, 2, 2), buffers="s", port=1) for r in (0, 1)]
+    assert not wrong(plan("allgather", entered))
+    at_once = [gpu(r, [ops(r, [])], chunks=(1, 2, 2), buffers="s", port=1) for r in (0, 1)]
+    assert wrong(plan("allgather", at_once)) == {"scratch-reuse": "refuted"}
+
+
 def test_a_port_channel_takes_the_start_of_the_allocation() -> None:
     # In place, `i` of rank 1 is o[1]; the port's local side has no offset and sends o[0].
     def ops(r: int) -> list[Any]:
