@@ -82,7 +82,7 @@ def grown(draw, collective):
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_random_schedules_are_judged_the_same(data):
     collective = data.draw(collectives(data.draw(st.integers(2, 5))))
     listed = data.draw(st.lists(sends(collective), min_size=1, max_size=40))
@@ -128,7 +128,7 @@ def mutate(data, collective, listed):
 
 
 @given(st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_single_mutations_of_right_schedules_are_judged_the_same(data):
     topology = data.draw(topologies(5))
     collective = data.draw(collectives(topology.ranks))
