@@ -17,6 +17,7 @@ from collections import Counter, defaultdict, deque
 
 ALIGN = 16
 FIRST = 100
+SWITCHED = 1_000_000  # elements of a switch have another size, and so other threads
 PACKETS = {"cpkt", "upkt", "ppkt", "rppkt", "repkt", "recpkt", "respkt", "recspkt"}
 UNDEFINED = "undefined"
 
@@ -152,7 +153,8 @@ class Machine:
         if "src_buff" in op:
             size = max(x["size"] for x in op["src_buff"] + op["dst_buff"]) * self.chunk
             step = 8 if op["name"] in PACKETS else 16
-            ids |= {FIRST + k for k in range(size // step)}
+            first = SWITCHED if op["name"] in ("gstore", "glres") else FIRST
+            ids |= {first + k for k in range(size // step)}
         return ids
 
     def pair(self):
@@ -463,8 +465,9 @@ class Machine:
             return True
         per = 1 if op["name"] in PACKETS else 2
         todo = self.moves(block, op, shift)
-        mine = thread.number - FIRST
-        if mine < 0:
+        switched = op["name"] in ("gstore", "glres")
+        mine = thread.number - (SWITCHED if switched else FIRST)
+        if mine < 0 or (thread.number >= SWITCHED) != switched:
             return True
         work = []
         for sources, targets in todo:

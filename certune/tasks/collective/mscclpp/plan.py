@@ -36,8 +36,12 @@ SYNCHRONISING = frozenset(("signal", "wait", "rlxsignal", "rlxwait", "flush"))
 PACKET_OPERATIONS = frozenset(
     ("cpkt", "upkt", "ppkt", "rppkt", "repkt", "recpkt", "respkt", "recspkt")
 )
-DATA_OPERATIONS = PACKET_OPERATIONS | frozenset(
-    ("copy", "re", "res", "rre", "rres", "get", "put", "pws", "pwsf", "gstore", "glres")
+# Their elements have the size of the data type for integers, of 16 bytes otherwise.
+SWITCHED = frozenset(("gstore", "glres"))
+DATA_OPERATIONS = (
+    PACKET_OPERATIONS
+    | SWITCHED
+    | frozenset(("copy", "re", "res", "rre", "rres", "get", "put", "pws", "pwsf"))
 )
 OPERATIONS = (
     SYNCHRONISING

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from certune.tasks.collective.mscclpp.plan import PACKET_OPERATIONS
+from certune.tasks.collective.mscclpp.plan import PACKET_OPERATIONS, SWITCHED
 from certune.tasks.collective.mscclpp.semantics.graph import Graph
 from certune.tasks.collective.mscclpp.semantics.program import Where
 
@@ -29,8 +29,8 @@ class Accesses:
     location: as numbered by the space       write:   whether it writes
     packet:   whether it reads or writes a packet
     item:     number of the item in `items`  relative: unit from the operand's start
-    lanes:    which thread handles a unit: 0 for 16-byte elements, 1 for packets, -1 - slot for
-              a transfer of a port channel
+    lanes:    which thread handles a unit: 0 for 16-byte elements, 1 for packets, 2 for those of
+              a switch, -1 - slot for a transfer of a port channel
     block, segment: where it is              start:   the node before it
     column, end: the point after which it is complete
     move:     number of the move            first:    not the second location of a packet
@@ -75,7 +75,7 @@ def collect(graph: Graph) -> Accesses:
             for move in item.moves:
                 moves += 1
                 if move.slot < 0:
-                    lanes = 1 if name in PACKET_OPERATIONS else 0
+                    lanes = 1 if name in PACKET_OPERATIONS else 2 if name in SWITCHED else 0
                     start = graph.boundary[block, begins[number]]
                     column, end = block, begins[number] + 2
                 else:
