@@ -20,6 +20,7 @@ from certune.core.family import Context, Task
 from certune.core.measurement import Bound
 from certune.core.obligation import Obligation
 from certune.core.spec import goal_metrics
+from certune.core.status import Status
 from certune.judging import Judged, judge
 
 Answer: TypeAlias = Literal["confirmed", "refuted", "not-repeatable"]
@@ -76,7 +77,9 @@ def _obligations(acceptance: Acceptance, judged: Judged) -> list[Finding]:
         if obligation.counterexample is not None:
             told = obligation.counterexample.sentence
         told = f"{obligation.status.value}: {told}"
-        found.append(Finding(obligation.name, "confirmed" if obligation.met else "refuted", told))
+        # Whatever floors a specification sets, a counterexample confirms nothing.
+        held = obligation.met and obligation.status >= Status.TESTED
+        found.append(Finding(obligation.name, "confirmed" if held else "refuted", told))
     shown = {o.name: o for o in judged.verdict.obligations}
     for claimed in acceptance.obligations:
         repeated = shown.get(claimed.name)
@@ -150,12 +153,16 @@ def _decision(
     """The candidate is better than the baseline, and beats no bound that holds.
 
     Which incumbent stood at that time is the ledger's word and is not repeated; that the
-    candidate beats the specification's own baseline is.
+    candidate beats the values claimed of it, and the specification's own baseline, is.
     """
     if judged.measurement is None:
         return []
+    if judged.measurement.taken != "measured" and acceptance.comparison is not None:
+        return [Finding("decision", "refuted", "claimed measured, and nothing is measured")]
     incumbent = Incumbent()
     baseline = task.baseline()
+    if acceptance.baseline_name != (baseline.name if baseline else ""):
+        return [Finding("baseline", "refuted", "not the baseline of the specification")]
     if baseline is not None:
         base = judge(task, baseline.payload, context)
         if base.measurement is not None:
@@ -163,7 +170,7 @@ def _decision(
                 task.spec.goal, base.measurement.values, f"the baseline {baseline.name}"
             )
             claimed = acceptance.baseline
-            if claimed is not None and (
+            if claimed is None or (
                 claimed.values != base.measurement.values and base.measurement.taken != "measured"
             ):
                 return [Finding("baseline", "refuted", "its metrics are not those claimed")]
@@ -173,6 +180,12 @@ def _decision(
     )
     if not decision.accepted:
         return [Finding("decision", "refuted", decision.why)]
+    stood = Incumbent(dict(acceptance.incumbent))
+    beaten = decide(
+        task.spec.goal, judged.verdict, judged.measurement, stood, (), acceptance.comparison
+    )
+    if not beaten.accepted:
+        return [Finding("incumbent", "refuted", f"claimed to be beaten: {beaten.why}")]
     if decision.ground != acceptance.decision.ground:
         told = f"claimed {acceptance.decision.ground}, found {decision.ground}"
         return [Finding("decision", "refuted", told)]

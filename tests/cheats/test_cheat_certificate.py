@@ -10,8 +10,12 @@ import pytest
 from accepted import Accepted, accepted, context
 
 from certune.certificate import Acceptance, build, open_certificate, seal
-from certune.core import File, InvalidInput, Measurement, Status
+from certune.core import Comparison, File, InvalidInput, Limits, Measurement, Payload, Status
+from certune.core.canonical import dumps
+from certune.judging import judge
 from certune.recheck import recheck
+from certune.tasks.collective.parameters import from_data
+from certune.tasks.collective.task import SCHEDULE, CollectiveTask
 
 Change = Callable[[Acceptance], Acceptance]
 
@@ -78,6 +82,13 @@ LIES: dict[str, Change] = {
     "an obligation that does not exist": lambda a: obligation(a, name="energy"),
     "an obligation in other words": lambda a: obligation(a, claim="faster than anything"),
     "another way of showing it": lambda a: obligation(a, method="exhaustive"),
+    "measured to be a thousand times better": lambda a: replace(
+        a, comparison=Comparison("better", 1000.0, (999.0, 1001.0), 0.01, "welch")
+    ),
+    "the baseline of somebody else": lambda a: replace(a, baseline_name="vendor library"),
+    "no baseline": lambda a: replace(a, baseline=None),
+    "better than a better one": lambda a: replace(a, incumbent={"bandwidth": Fraction(10**6)}),
+    "better than nothing": lambda a: replace(a, incumbent={}),
 }
 
 
@@ -113,11 +124,46 @@ def test_a_file_more_is_refuted(honest: Accepted) -> None:
     assert check(honest.acceptance, {**honest.files, "extra.xml": b"<algo/>"}) == "refuted"
 
 
-def test_floors_lowered_in_the_specification_make_it_another_one(honest: Accepted) -> None:
-    """What the certificate shows then is about a specification that the pin does not expect."""
-    spec = replace(honest.acceptance.spec, floors={"*": Status.REFUTED})
+@pytest.mark.parametrize("floor", [status for status in Status if status is not Status.PROVED])
+@pytest.mark.parametrize("name", ["*", "postcondition"])
+def test_no_certificate_brings_lower_floors(honest: Accepted, name: str, floor: Status) -> None:
+    """Else a refuted schedule meets them, and the certificate is true of its own spec."""
+    spec = replace(honest.acceptance.spec, floors={name: floor})
     easier = replace(honest.acceptance, spec=spec, spec_digest=spec.digest)
-    assert easier.spec_digest != honest.acceptance.spec_digest
+    with pytest.raises(InvalidInput, match="must be proved"):
+        check(easier, honest.files)
+
+
+def test_no_certificate_brings_its_own_limits(honest: Accepted) -> None:
+    spec = replace(honest.acceptance.spec, limits=Limits(payload_bytes=10**18))
+    with pytest.raises(InvalidInput, match="limits"):
+        check(replace(honest.acceptance, spec=spec, spec_digest=spec.digest), honest.files)
+
+
+def test_a_counterexample_is_confirmed_under_no_floors(
+    honest: Accepted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Should a family let such floors pass, the check still does not."""
+    spec = replace(honest.acceptance.spec, floors={"*": Status.REFUTED})
+    task = CollectiveTask(spec, "allgather", from_data("allgather", spec.parameters))
+    monkeypatch.setattr("certune.plugins.open_task", lambda _: task)
+    # Three of the four ranks' sends are missing, which makes it as fast as the best.
+    steps = [{"copy": [[rank, rank + 1, 2 * rank]]} for rank in range(3)]
+    form = {"format": "certune-schedule/1", "collective": "allgather", "ranks": 4, "pieces": 8}
+    judged = judge(task, Payload(SCHEDULE, dumps({**form, "steps": steps})), context())
+    assert judged.candidate is not None
+    assert judged.verdict.met
+    easier = replace(
+        honest.acceptance,
+        spec=spec,
+        spec_digest=spec.digest,
+        status=judged.verdict.status,
+        obligations=judged.verdict.obligations,
+        measurement=judged.measurement,
+        artefact=judged.candidate.artefact.name,
+    )
+    file = judged.candidate.artefact
+    assert check(easier, {file.name: file.data}) == "refuted"
 
 
 CONTRADICTIONS: dict[str, Change] = {

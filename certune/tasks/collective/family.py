@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from certune.core.errors import InvalidInput, NotRepeatable, nearest
 from certune.core.family import TaskInfo
-from certune.core.spec import TaskSpec
+from certune.core.spec import Limits, TaskSpec
+from certune.core.status import Status
 from certune.tasks.collective.collective import Kind
 from certune.tasks.collective.parameters import (
     from_data,
@@ -53,7 +54,10 @@ class CollectiveFamily:
         return TaskSpec(task, self.semantics, to_data(chosen), chosen.goal)
 
     def open(self, spec: TaskSpec) -> CollectiveTask:
-        """The task that a specification describes; see `certune.core.Family.open`."""
+        """The task that a specification describes; see `certune.core.Family.open`.
+
+        Floors and limits other than those of `spec` are refused.
+        """
         kind = _kind(spec.task)
         if spec.semantics != self.semantics:
             raise NotRepeatable(
@@ -63,6 +67,11 @@ class CollectiveFamily:
         parameters = from_data(kind, spec.parameters)
         if spec.goal != parameters.goal:
             raise InvalidInput("the goal is not that of the parameters", place="goal")
+        # A certificate brings its own specification: what is refuted must not meet its floors.
+        if any(floor is not Status.PROVED for floor in spec.floors.values()):
+            raise InvalidInput("everything about a schedule must be proved", place="floors")
+        if spec.limits != Limits():
+            raise InvalidInput("the limits are not those of this family", place="limits")
         return CollectiveTask(spec, kind, parameters)
 
 
