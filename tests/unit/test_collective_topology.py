@@ -161,6 +161,8 @@ def test_both_directions_take_resources_in_opposite_order():
         (changed(name=3), "expected a string"),
         (changed(resources=[]), "resources: expected an object"),
         (changed(resources={"nic": 0}), "resources.nic: bandwidth is 0"),
+        (changed(resources={"\x1b[2J": None}), "resources: the name"),
+        (link(via=["n" * 10**6]), "unknown resource 'nnn"),
         (changed(resources={"nic": True}), "resources.nic: expected a number"),
         (changed(resources={"cable": 1}), "unknown resource 'nic'"),
         (changed(links={}), "links: expected an array"),
@@ -196,6 +198,8 @@ def test_what_a_file_may_not_say(data, text):
         parse_topology(data, "box.json")
     assert text in str(caught.value)
     assert str(caught.value).startswith("box.json: ")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400
 
 
 def test_links_are_found_by_their_ends():

@@ -127,7 +127,7 @@ class Topology:
             return "the link takes one resource twice", "name each once"
         for name in link.via:
             if name not in self.resources:
-                return f"unknown resource {name!r}", nearest(name, self.resources)
+                return f"unknown resource {name[:60]!r}", nearest(name[:60], self.resources)
         return None
 
     def _reach(self) -> None:
@@ -283,6 +283,7 @@ def _topology(data: bytes) -> Topology:
         if not isinstance(given, dict):
             raise InvalidInput("expected an object", place="resources")
         for name in given:
+            _word(name, "resources")
             at = f"resources.{name}"
             resources[name] = _quantity(fraction(given[name], at), "bandwidth", at, zero=False)
     listed = _get(members, "links", list, "")
