@@ -162,3 +162,45 @@ def test_many_bytes_damaged() -> None:
     rnd = random.Random(7)
     plans = sum(judge(damaged(rnd)) for _ in range(10_000))
     assert plans > 500
+
+
+def _large(plan: Any, blocks: list[list[Any]]) -> bytes:
+    for gpu in plan["gpus"]:
+        tables = gpu["threadblocks"][0]
+        gpu["threadblocks"] = [{**tables, "id": k, "ops": ops} for k, ops in enumerate(blocks)]
+    return json.dumps(plan).encode()
+
+
+def test_nothing_grows_with_the_square() -> None:
+    """Long chains of relaxed signals, packets that come one by one, pipelines without end."""
+    began = time.process_time()
+    relaxed = {"name": "rlxsignal", "channel_type": "memory", "channel_ids": [0]}
+    wait = {"name": "wait", "channel_type": "memory", "channel_ids": [0]}
+    plan = json.loads(REAL["reduce_nvls"])
+    assert judge(_large(plan, [[relaxed] * 8_000, [wait] * 8_000]))
+    plan = json.loads(REAL["reduce_nvls"])
+    plan["protocol"] = "LL"
+    for gpu in plan["gpus"]:
+        gpu["scratch_chunks"] = gpu["input_chunks"] = gpu["output_chunks"] = 4_000
+    whole = {
+        "name": "upkt",
+        "src_buff": [{"type": "s", "index": 0, "size": 4_000}],
+        "dst_buff": [{"type": "o", "index": 0, "size": 4_000}],
+    }
+    single = [
+        {
+            "name": "cpkt",
+            "src_buff": [{"type": "i", "index": k, "size": 1}],
+            "dst_buff": [{"type": "s", "index": k, "size": 1}],
+        }
+        for k in range(4_000)
+    ]
+    assert judge(_large(plan, [[whole], single]))
+    assert judge(_large(plan, [[whole, *single]]))
+    plan = json.loads(REAL["allreduce_pipeline"])
+    plan["reuse_resources"] = False
+    for gpu in plan["gpus"]:
+        for tb in gpu["threadblocks"]:
+            tb["ops"][0]["iter_context"]["num_chunks"] = 1_000_000
+    assert judge(json.dumps(plan).encode())
+    assert time.process_time() - began < 20

@@ -12,13 +12,13 @@ from certune.tasks.collective.mscclpp.plan import Plan
 from certune.tasks.collective.mscclpp.semantics.accesses import (
     MAX_ACCESSES,
     Accesses,
-    TooMuch,
     collect,
 )
 from certune.tasks.collective.mscclpp.semantics.clocks import Clocks
 from certune.tasks.collective.mscclpp.semantics.execution import Execution, execute
 from certune.tasks.collective.mscclpp.semantics.graph import (
     UNCOVERED,
+    TooMuch,
     ambiguities,
     build_graph,
     segments,
@@ -98,6 +98,7 @@ class Look:
         return f"{where} ({program.operation(where).name})"
 
 
+MAX_ITEMS = 2**20
 _RUNNING = NAMES[3:]
 _ORDERED = ("no-race", "entry-safe", "exit-safe", "scratch-reuse")
 
@@ -290,6 +291,15 @@ def look_at(plan: Plan, case: Case) -> Look:
     look = Look(plan, case)
     if look.space.count > MAX_LOCATIONS:
         look.doubt(NAMES, f"{look.space.count} memory locations; {MAX_LOCATIONS} are looked at")
+        return look
+    steps = sum(
+        case.iterations * op.unit_chunks * len(op.operations) if op.operations else 1
+        for gpu in plan.gpus
+        for block in gpu.threadblocks
+        for op in block.operations
+    )
+    if steps > MAX_ITEMS:
+        look.doubt(NAMES, f"{steps} operations, pipelines unrolled; {MAX_ITEMS} are looked at")
         return look
     program = build(plan, look.space, case.iterations)
     if not _translated(look, program):

@@ -41,7 +41,7 @@ from certune.tasks.collective.mscclpp.strict import (
     string,
 )
 
-MAX_BYTES = 64 * 2**20
+MAX_BYTES = 32 * 2**20
 MAX_RANKS = 1024
 MAX_CHUNKS = 65_536
 MAX_THREADBLOCKS = 1024

@@ -9,28 +9,37 @@ from certune.tasks.collective.mscclpp.semantics.space import Space
 _SHOWN = 6
 
 
-def _suppliers(execution: Execution, stuck: Stuck) -> list[int]:
-    """Stuck blocks that would still give what `stuck` waits for."""
-    program = execution.program
-    waiting = {other.block: other for other in execution.stuck}
-    found = []
-    for block, other in waiting.items():
-        items = program.items[block]
-        left = next(i for i, item in enumerate(items) if item.where == other.where)
-        for item in items[left:]:
-            signals = item.kind in ("signal", "release", "data")
-            gives = stuck.counter is not None and signals and stuck.counter in item.counters
-            packets = stuck.location >= 0 and any(
-                region.packet and region.start <= stuck.location < region.start + 2 * move.units
-                for move in item.moves
-                for region in move.destinations
-            )
-            meets = item.kind == "barrier" and item.barrier == stuck.barrier
-            meets &= program.owners[block][0] == stuck.where.rank and block != stuck.block
-            if gives or packets or meets:
-                found.append(block)
-                break
-    return found
+class _Suppliers:
+    """Which stuck blocks would still give a counter, a packet or a barrier."""
+
+    def __init__(self, execution: Execution) -> None:
+        program = execution.program
+        self._given: dict[object, list[int]] = {}
+        for stuck in execution.stuck:
+            items = program.items[stuck.block]
+            rank = program.owners[stuck.block][0]
+            left = next(i for i, item in enumerate(items) if item.where == stuck.where)
+            for item in items[left:]:
+                keys: list[object] = []
+                if item.kind in ("signal", "release", "data"):
+                    keys += item.counters
+                if item.kind == "barrier":
+                    keys.append((rank, "barrier", item.barrier))
+                for move in item.moves:
+                    for region in move.destinations:
+                        if region.packet:
+                            keys += range(region.start, region.start + 2 * move.units)
+                for key in keys:
+                    blocks = self._given.setdefault(key, [])
+                    if not blocks or blocks[-1] != stuck.block:
+                        blocks.append(stuck.block)
+
+    def of(self, stuck: Stuck) -> list[int]:
+        """The blocks that would give what `stuck` waits for."""
+        if stuck.barrier >= 0:
+            key: object = (stuck.where.rank, "barrier", stuck.barrier)
+            return [block for block in self._given.get(key, []) if block != stuck.block]
+        return self._given.get(stuck.counter or stuck.location, [])
 
 
 def _what(space: Space, stuck: Stuck) -> str:
@@ -50,6 +59,7 @@ def deadlock(space: Space, execution: Execution) -> tuple[str, dict[str, Json]]:
     """The shortest chain or cycle of waiting that a stuck launch shows, and its data."""
     program = execution.program
     waiting = {stuck.block: stuck for stuck in execution.stuck}
+    suppliers = _Suppliers(execution)
     best: list[Stuck] = []
     circular = False
     for first in execution.stuck:
@@ -57,10 +67,10 @@ def deadlock(space: Space, execution: Execution) -> tuple[str, dict[str, Json]]:
         seen = {first.block: 0}
         cycle = False
         while True:
-            suppliers = _suppliers(execution, chain[-1])
-            if not suppliers:
+            givers = suppliers.of(chain[-1])
+            if not givers:
                 break
-            follow = waiting[suppliers[0]]
+            follow = waiting[givers[0]]
             if follow.block in seen:
                 chain = chain[seen[follow.block] :]
                 cycle = True

@@ -8,18 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from certune.tasks.collective.mscclpp.plan import PACKET_OPERATIONS, SWITCHED
-from certune.tasks.collective.mscclpp.semantics.graph import Graph
+from certune.tasks.collective.mscclpp.semantics.graph import Graph, TooMuch
 from certune.tasks.collective.mscclpp.semantics.program import Where
 
 Int = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
-MAX_ACCESSES = 2**23
-MAX_PAIRS = 2**25
-
-
-class TooMuch(Exception):
-    """More accesses or pairs than are looked at; the message has the number."""
+MAX_ACCESSES = 2**22
+MAX_PAIRS = 2**24
 
 
 @dataclass(frozen=True)

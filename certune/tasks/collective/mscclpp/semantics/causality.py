@@ -14,8 +14,9 @@ from collections import defaultdict
 import numpy as np
 import numpy.typing as npt
 
-from certune.tasks.collective.mscclpp.semantics.accesses import Accesses, TooMuch
+from certune.tasks.collective.mscclpp.semantics.accesses import Accesses
 from certune.tasks.collective.mscclpp.semantics.clocks import Clocks
+from certune.tasks.collective.mscclpp.semantics.graph import TooMuch
 
 Int = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]

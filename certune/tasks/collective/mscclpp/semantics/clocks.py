@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from certune.tasks.collective.mscclpp.semantics.graph import UNCOVERED, Graph
+from certune.tasks.collective.mscclpp.semantics.graph import UNCOVERED, Graph, TooMuch
 
 Int = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
@@ -22,6 +22,7 @@ Clock = npt.NDArray[np.int16 | np.int32]
 _Table = Callable[[npt.NDArray[np.int64], int], Clock]
 
 MAX_CELLS = 2**26  # nodes times columns held at once, twice
+MAX_WORK = 2**33  # nodes times columns in all
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,9 @@ class Clocks:
             return answer
         launches = int(node.max()) // self.size + 1
         asked = np.unique(column)
+        work = self.size * launches * len(asked)
+        if work > MAX_WORK:
+            raise TooMuch(f"{self.size * launches} points in {len(asked)} sequences")
         width = max(1, MAX_CELLS // (self.size * launches))
         for first in range(0, len(asked), width):
             columns = asked[first : first + width]
@@ -160,6 +164,9 @@ class Clocks:
 
         Where `visible`, what was written before that point must be visible at the node. What is
         strongly before is so in every sense; the weaker clocks are only made for what is not.
+
+        Raises:
+            TooMuch: the clocks would take too long.
         """
         answer = np.zeros(len(node), dtype=np.bool_)
         left = np.flatnonzero(value < UNCOVERED)

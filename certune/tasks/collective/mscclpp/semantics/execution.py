@@ -95,6 +95,8 @@ class _Machine:
             for number, value in enumerate(gpu.semaphores):
                 self.counts["semaphore", rank, number] = value
         self.blocks = [_Block(items) for items in program.items]
+        self.wanted: dict[tuple[int, int], list[int]] = {}
+        self.found: dict[tuple[int, int], int] = {}
         self.waiting: dict[object, list[int]] = defaultdict(list)
         self.arrived: dict[tuple[int, int], list[int]] = defaultdict(list)
         self.ready = deque(range(len(self.blocks)))
@@ -110,14 +112,30 @@ class _Machine:
         self.counts[counter] += 1
         self.wake(counter)
 
-    def missing(self, item: Item) -> int:
-        """A location that the item reads as a packet and that holds none yet; -1 if none."""
-        for move in item.moves:
-            for region in move.sources:
-                if region.packet:
-                    for location in range(region.start, region.start + 2 * move.units):
-                        if not self.result.packets[location]:
-                            return location
+    def missing(self, block: int, at: int) -> int:
+        """A location that the item reads as a packet and that holds none yet; -1 if none.
+
+        The search goes on from where it stopped the last time; what was there then is looked at
+        again when all is there, since a plain store may have destroyed it.
+        """
+        item = self.program.items[block][at]
+        wanted = self.wanted.get((block, at))
+        if wanted is None:
+            wanted = [
+                location
+                for move in item.moves
+                for region in move.sources
+                if region.packet
+                for location in range(region.start, region.start + 2 * move.units)
+            ]
+            self.wanted[block, at] = wanted
+        packets = self.result.packets
+        first = self.found.get((block, at), 0)
+        for begin in (first, 0):
+            for index in range(begin, len(wanted)):
+                if not packets[wanted[index]]:
+                    self.found[block, at] = index
+                    return wanted[index]
         return -1
 
     def apply(self, where: Where, move: Move) -> None:
@@ -164,7 +182,7 @@ class _Machine:
 
     def data(self, number: int, block: _Block, thread: _Thread, slot: int, item: Item) -> bool:
         """Carry out a thread's part of a data item; whether the thread may go on."""
-        missing = self.missing(item)
+        missing = self.missing(number, thread.at)
         if missing >= 0:
             self.waiting[missing].append(number)
             return False
@@ -261,7 +279,7 @@ class _Machine:
         thread = block.threads[slot]
         item = block.items[thread.at]
         if item.kind == "data":
-            return Stuck(item.where, number, location=self.missing(item))
+            return Stuck(item.where, number, location=self.missing(number, thread.at))
         counter = item.counters[slot]
         return Stuck(
             item.where,

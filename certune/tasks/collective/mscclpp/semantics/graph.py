@@ -20,6 +20,10 @@ from certune.tasks.collective.mscclpp.semantics.program import Counter, Item, Pr
 UNCOVERED = 2**30  # a port transfer that no later signal of its channel completes
 
 
+class TooMuch(Exception):
+    """More accesses, pairs or nodes than are looked at; the message has the number."""
+
+
 @dataclass(frozen=True)
 class Segments:
     """For each item of a block the boundary that its segment begins with, and their number."""
@@ -144,6 +148,15 @@ def ambiguities(program: Program, places: list[Segments]) -> Iterator[Ambiguity]
             )
 
 
+def _releases(program: Program, block: int, chain: list[tuple[int, int]]) -> list[int]:
+    """For each signal of a chain the index of the last one up to it that releases; -1 if none."""
+    found: list[int] = []
+    for index, (at, _) in enumerate(chain):
+        earlier = found[-1] if found else -1
+        found.append(index if program.items[block][at].strong else earlier)
+    return found
+
+
 def _signal_edges(
     graph: Graph, waits: dict[Counter, int], chains: dict[Counter, dict[int, list[tuple[int, int]]]]
 ) -> dict[tuple[int, int, int], list[tuple[int, bool]]]:
@@ -154,6 +167,7 @@ def _signal_edges(
         signals = chains.get(counter, {})
         total = sum(map(len, signals.values()))
         initial = waits.get(counter, 0)
+        released = {block: _releases(program, block, chain) for block, chain in signals.items()}
         for block, found in blocks.items():
             for ordinal, (number, slot) in enumerate(found, 1):
                 needed = ordinal - initial
@@ -162,14 +176,15 @@ def _signal_edges(
                 for source, chain in signals.items():
                     # All other signals and those before this one of its own block may come
                     # first; with fewer of them than are needed this one has come, too.
-                    seen = chain[: max(0, min(len(chain), needed - total + len(chain)))]
-                    for at, by in reversed(seen):
-                        release = program.items[source][at].strong
+                    seen = max(0, min(len(chain), needed - total + len(chain)))
+                    latest = {seen - 1}
+                    if acquires and seen:
+                        latest.add(released[source][seen - 1])
+                    for index in sorted(latest - {-1}):
+                        at, by = chain[index]
                         key = (source, at, by)
-                        node = graph.proxy.get(key, graph.slot[key])
-                        edges.append((node, release and acquires))
-                        if release or not acquires:
-                            break
+                        release = program.items[source][at].strong
+                        edges.append((graph.proxy.get(key, graph.slot[key]), release and acquires))
                 result[block, number, slot] = edges
     return result
 
