@@ -19,7 +19,7 @@ REAL: dict[str, dict[str, tuple[Status, str]]] = {
     "mn_reducescatter": {"exit-safe": (Status.REFUTED, "operation 12 (pws) may still be reading")},
     "mn_send_recv": {
         "exit-safe": (Status.REFUTED, "operation 3 (pws) may still be reading"),
-        "postcondition": (Status.UNKNOWN, "'sendrecv'"),
+        "postcondition": (Status.UNKNOWN, "the input of the rank 1 before it, in a ring"),
     },
     # The stores through the switch are followed by relaxed signals only.
     "reduce_nvls": {"exit-safe": (Status.REFUTED, "(glres) may still be writing rank 1's i[0]")},

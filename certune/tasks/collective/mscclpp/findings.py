@@ -26,7 +26,7 @@ from certune.tasks.collective.mscclpp.semantics.graph import (
 from certune.tasks.collective.mscclpp.semantics.order import violations
 from certune.tasks.collective.mscclpp.semantics.program import Counter, Program, Where, build
 from certune.tasks.collective.mscclpp.semantics.space import MAX_LOCATIONS, Space
-from certune.tasks.collective.mscclpp.semantics.values import describe, expected, mismatch
+from certune.tasks.collective.mscclpp.semantics.values import Spoilt, describe, expected, mismatch
 from certune.tasks.collective.mscclpp.sizes import Case
 from certune.tasks.collective.mscclpp.waiting import deadlock
 
@@ -167,11 +167,34 @@ def _balanced(look: Look, program: Program) -> None:
             )
 
 
+def _effect(space: Space, execution: Execution) -> str:
+    """What a plan without a known postcondition does, where it moves whole inputs in a ring."""
+    plan = space.plan
+    shifts: set[int] = set()
+    for rank, gpu in enumerate(plan.gpus):
+        for unit in range(gpu.output_chunks * space.units):
+            buffer, start = space.place(rank, "o", unit, rank)
+            value = execution.memory[space.bases[rank][buffer] + start]
+            if value is None or isinstance(value, Spoilt) or len(value) != 1:
+                return ""
+            ((origin, mask),) = value
+            if origin != unit or mask.bit_count() != 1:
+                return ""
+            shifts.add((rank - (mask.bit_length() - 1)) % plan.ranks)
+    if len(shifts) != 1:
+        return ""
+    return f"every rank ends with the input of the rank {shifts.pop()} before it, in a ring"
+
+
 def _postcondition(look: Look, execution: Execution) -> None:
     plan, space = look.plan, look.space
     gpu = plan.gpus[0]
     if plan.collective not in KNOWN:
-        look.doubt(("postcondition",), f"what {plan.collective!r} must compute is not known")
+        effect = _effect(space, execution)
+        look.doubt(
+            ("postcondition",),
+            f"what {plan.collective!r} must compute is not known" + (effect and f"; {effect}"),
+        )
         return
     aliased = plan.inplace and 0 in (gpu.input_chunks, gpu.output_chunks)
     wrong = mismatch((gpu.input_chunks, gpu.output_chunks), plan.collective, plan.ranks)
