@@ -11,12 +11,9 @@ import numpy as np
 EMBED, HEADS, LAYERS, FORWARD, CONTEXT = 32, 2, 2, 64, 32768
 ALIGN = 32
 
-TEMPLATE = (
-    "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
-    "{% if add_generation_prompt %}assistant: {% endif %}"
-)
+TEMPLATE = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
 
-_TYPES = {"u32": 4, "i32": 5, "f32": 6, "str": 8, "arr": 9}
+_TYPES = {"u32": 4, "i32": 5, "f32": 6, "bool": 7, "str": 8, "arr": 9}
 
 
 def _text(value):
@@ -27,7 +24,7 @@ def _text(value):
 def _value(kind, value):
     if kind == "str":
         return _text(value)
-    return struct.pack({"u32": "<I", "i32": "<i", "f32": "<f"}[kind], value)
+    return struct.pack({"u32": "<I", "i32": "<i", "f32": "<f", "bool": "<?"}[kind], value)
 
 
 def _entry(name, kind, value):
@@ -40,8 +37,8 @@ def _array(name, kind, values):
 
 
 def vocabulary():
-    """Unknown, begin, end, and every byte: text, score, type of each token."""
-    tokens = [("<unk>", 0.0, 2), ("<s>", 0.0, 3), ("</s>", 0.0, 3)]
+    """Unknown, begin, end, a space, and every byte: text, score, type of each token."""
+    tokens = [("<unk>", 0.0, 2), ("<s>", 0.0, 3), ("</s>", 0.0, 3), ("\u2581", 0.0, 1)]
     return tokens + [(f"<0x{byte:02X}>", 0.0, 6) for byte in range(256)]
 
 
@@ -91,6 +88,7 @@ def tiny_gguf(seed=0):
         _entry("tokenizer.ggml.unknown_token_id", "u32", 0),
         _entry("tokenizer.ggml.bos_token_id", "u32", 1),
         _entry("tokenizer.ggml.eos_token_id", "u32", 2),
+        _entry("tokenizer.ggml.add_space_prefix", "bool", False),
         _entry("tokenizer.chat_template", "str", TEMPLATE),
     ]
     infos, data = [], b""

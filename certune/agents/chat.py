@@ -12,16 +12,17 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 from certune.agents.endpoint import Endpoint
 from certune.agents.faults import Fault
 from certune.agents.prices import Price
+from certune.agents.reply import Reply, total, with_note
 from certune.agents.request import Habits, Message, Sampling, build
 from certune.agents.tokens import estimate
-from certune.agents.wire import Answer, Limits, ToolCall, Wire
+from certune.agents.wire import Answer, Limits, Wire
 from certune.core.agent import AgentSetup, Notice
 from certune.core.canonical import Json
 from certune.core.errors import BudgetSpent, Unavailable
@@ -31,6 +32,7 @@ from certune.core.trial import Usage
 FIRST_CONTACT_SECONDS = 10.0
 _LONGEST_PAUSE = 30.0
 _FEWEST_TOKENS = 256
+_BREAKS = 3
 _CHARACTERS_A_TOKEN = 8  # more than any tokenizer packs into one, on average
 
 
@@ -66,25 +68,6 @@ class Ask:
         return estimate(told)
 
 
-@dataclass(frozen=True)
-class Reply:
-    """What the model said, and what it took.
-
-    `note` is one sentence about an answer that ended otherwise than it should; `estimated` says
-    that the server told no token counts.
-    """
-
-    text: str
-    usage: Usage
-    rung: str
-    finish: str = ""
-    note: str = ""
-    model: str = ""
-    estimated: bool = False
-    calls: tuple[ToolCall, ...] = ()
-    reasoning: bool = False
-
-
 @dataclass
 class _Purse:
     """What may still be spent in this batch of calls; shared by its threads."""
@@ -95,15 +78,6 @@ class _Purse:
     limited: bool = False
     reserved: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
-
-
-def total(usages: Sequence[Usage]) -> Usage:
-    """The sum; its money is unknown where one is."""
-    money: Fraction | None = Fraction(0)
-    for usage in usages:
-        money = None if money is None or usage.money is None else money + usage.money
-    tokens_in = sum(usage.tokens_in for usage in usages)
-    return Usage(tokens_in, sum(usage.tokens_out for usage in usages), money)
 
 
 class Chat:
@@ -242,7 +216,7 @@ class Chat:
     def _patiently(self, ask: Ask, purse: _Purse) -> Reply:
         tokens_in = ask.tokens
         troubled: float | None = None
-        tries = bare = 0
+        tries = bare = broken = 0
         while True:
             if self._setup.stopped() or time.monotonic() >= purse.until:
                 raise Stopping
@@ -255,6 +229,9 @@ class Chat:
             try:
                 answer = self._once(ask, used, most, purse)
             except Fault as fault:
+                broken += bool(fault.paid)
+                if broken == _BREAKS and fault.paid:
+                    return self._broken(fault, used, tokens_in)
                 self._charge(fault, tokens_in)
                 if fault.kind == "refused" and probing is None:
                     self._adapt(used, fault)
@@ -271,6 +248,17 @@ class Chat:
             if probing is not None:
                 self._learn(habits, probing)
             return self._reply(answer, used, tokens_in, most)
+
+    def _broken(self, fault: Fault, habits: Habits, tokens_in: int) -> Reply:
+        """What had arrived of an answer that breaks again and again: an attempt, not an outage.
+
+        A server may fail on what its model says (llama.cpp does, when a format's parser refuses
+        the end of an answer), and would do so for ever on the same request.
+        """
+        text = fault.paid or ""
+        note = f"the answer broke off {_BREAKS} times: {fault.message}"
+        usage = self.cost(tokens_in, estimate(text))
+        return Reply(text, usage, habits.rung, finish="broken", note=note, estimated=True)
 
     def _learn(self, before: Habits, after: Habits) -> None:
         with self._lock:
@@ -372,22 +360,4 @@ class Chat:
             calls=tuple(answer.calls),
             reasoning=bool(answer.reasoning),
         )
-        return _with_note(reply, answer, most)
-
-
-def _with_note(reply: Reply, answer: Answer, most: int) -> Reply:
-    """The reply with a sentence about what is unusual in it, and a text where there is one."""
-    if answer.finish == "length":
-        reply = replace(reply, note=f"the answer was cut off at the limit of {most} tokens")
-    elif answer.finish == "cut":
-        reply = replace(reply, note="the answer was cut off: it is longer than was asked for")
-    elif answer.finish == "content_filter":
-        reply = replace(reply, note="the server's content filter stopped the answer")
-    if answer.refusal and not answer.text:
-        return replace(reply, text=answer.refusal, note="the model refused to answer")
-    if not answer.text.strip() and answer.reasoning and not answer.calls:
-        note = reply.note or "the answer stood in the reasoning"
-        return replace(reply, text=answer.reasoning, note=note)
-    if not answer.text.strip() and not answer.calls:
-        return replace(reply, note=reply.note or "the answer was empty")
-    return reply
+        return with_note(reply, answer, most)

@@ -9,10 +9,11 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from certune.agents.chat import Ask, Reply, Stopping, TooLong
+from certune.agents.chat import Ask, Stopping, TooLong
 from certune.agents.model import choose_format, payload_of, read_model, told
 from certune.agents.options import Options
 from certune.agents.prompt import about, shown, user
+from certune.agents.reply import Reply
 from certune.agents.request import RUNGS, first_habits
 from certune.agents.schemas import strict
 from certune.agents.tokens import estimate

@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from certune.agents.chat import Ask, Reply, Stopping
+from certune.agents.chat import Ask, Stopping
 from certune.agents.dspy import DSPy
 from certune.agents.dspy_bridge import Bridge
 from certune.agents.dspy_engine import Engine, Halt
 from certune.agents.dspy_program import Proposer, signatures
 from certune.agents.model import choose_format
+from certune.agents.reply import Reply
 from certune.agents.verdicts import feedback, score_of
 from certune.core.agent import Brief, History, PayloadFormat
 from certune.core.candidate import Payload

@@ -13,7 +13,8 @@ from typing import Any
 
 from dspy.lm15 import Message, Request, Response, TextPart, Usage
 
-from certune.agents.chat import Ask, Reply
+from certune.agents.chat import Ask
+from certune.agents.reply import Reply
 from certune.core.canonical import Json
 
 

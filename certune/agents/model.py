@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from certune.agents.chat import Chat, Patience, Reply
+from certune.agents.chat import Chat, Patience
 from certune.agents.endpoint import read_endpoint
 from certune.agents.extract import json_object, source, without_thoughts
 from certune.agents.options import Options
 from certune.agents.prices import price_of, read_prices
 from certune.agents.prompt import PROMPT_TOKENS
+from certune.agents.reply import Reply
 from certune.agents.request import RUNGS, Sampling
 from certune.agents.schemas import restore
 from certune.core.agent import AgentSetup, Brief, PayloadFormat

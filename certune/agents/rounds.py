@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from certune.agents.chat import Ask, Chat, Reply, Stopping, TooLong, total
+from certune.agents.chat import Ask, Chat, Stopping, TooLong
 from certune.agents.model import Manner, choose_format, payload_of, told
 from certune.agents.prompt import Prompt, repair
+from certune.agents.reply import Reply, total
 from certune.agents.request import RUNGS, first_habits
 from certune.agents.schemas import strict
 from certune.agents.tokens import estimate

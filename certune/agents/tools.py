@@ -10,9 +10,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from certune.agents.chat import Ask, Reply
+from certune.agents.chat import Ask
 from certune.agents.model import payload_of
 from certune.agents.prompt import clean, metrics
+from certune.agents.reply import Reply
 from certune.agents.selection import sentence
 from certune.core.agent import Brief, History, PayloadFormat
 from certune.core.canonical import Json

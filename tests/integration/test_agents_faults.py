@@ -245,6 +245,24 @@ def test_a_giant_answer_in_one_piece_is_refused(tmp_path):
     assert bench.reasons == ["accepted"]
 
 
+def test_an_answer_that_always_breaks_is_an_attempt(tmp_path):
+    """As llama.cpp breaks off when the end of an answer is not what its parser expects."""
+    said = event(content='{"xs":[5')
+    refused = b'data: {"error":{"code":500,"message":"does not match the format"}}\n\n'
+    bench = drive(tmp_path, [Raw(said + refused, end="end")], attempts=4)
+    assert bench.ended.stopped == "budget"
+    assert bench.reasons == ["invalid"] * 4
+    assert bench.payloads[0] == b'{"xs":[5'
+    assert "broke off 3 times" in bench.trials[0].provenance["note"]
+    assert len(bench.server.calls) == 12
+    assert bench.spent.tokens > 12 * 100  # what the broken calls may have cost is counted
+
+
+def test_a_whole_candidate_in_a_broken_answer_is_judged(tmp_path):
+    bench = drive(tmp_path, [Raw(event(content='{"xs":[5,7]}'))], attempts=1)
+    assert bench.reasons == ["accepted"]
+
+
 def test_another_model_than_asked_for_is_recorded(tmp_path):
     bench = drive(tmp_path, [Say('{"xs":[5,7]}', model="tiny-1b")], attempts=1)
     assert bench.trials[0].provenance["model"] == "toy-model"

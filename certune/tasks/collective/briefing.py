@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from certune.core import Json
-from certune.tasks.collective.collective import REDUCING, ROOTED, Kind
+from certune.tasks.collective.collective import OWNED, REDUCING, ROOTED, Kind
 from certune.tasks.collective.parameters import Parameters
 from certune.tasks.collective.schema import SCHEMA
 from certune.tasks.collective.topology import Link, Topology
 
+MOST_PIECES = 16  # for each rank, in the schema; a schedule may have more
 MOST_LINKS = 1024  # in a table; a larger topology is summed up
 
 _BEFORE: Mapping[Kind, str] = {
@@ -89,7 +90,7 @@ def meaning(kind: Kind, ranks: int, root: int) -> str:
     chunks = "chunks 0 to ranks*pieces - 1" if kind == "alltoall" else "chunks 0 to pieces - 1"
     owner = f"The owner of piece k is rank k // (pieces / {ranks}); pieces is a multiple of {ranks}"
     free = "pieces may be any number from 1 on"
-    owned = kind not in ("allreduce", "broadcast", "reduce")
+    owned = kind in OWNED
     return (
         f"The whole buffer is cut into `pieces` equal pieces ({chunks}); how many is yours to "
         f"choose. {owner if owned else free[:1].upper() + free[1:]}.\n"
@@ -155,9 +156,19 @@ def hints(kind: Kind, topology: Topology, root: int, parameters: Parameters) -> 
     )
 
 
-def schema(kind: Kind, ranks: int, root: int) -> Mapping[str, Json]:
-    """The schema of the native format, narrowed to this collective."""
-    properties = dict(SCHEMA["properties"])  # type: ignore[arg-type]
+def schema(kind: Kind, ranks: int, root: int, pieces: int) -> Mapping[str, Json]:
+    """The schema of the native format, narrowed to this collective.
+
+    The numbers of pieces are enumerated, since servers ignore bounds and multiples; `pieces`,
+    that of the example, is among them. Other numbers are judged as well.
+    """
+    properties: dict[str, Json] = dict(SCHEMA["properties"])  # type: ignore[arg-type]
+    least = ranks if kind in OWNED else 1
+    offered = sorted({pieces, *(least * count for count in range(1, MOST_PIECES + 1))})
+    properties["pieces"] = {
+        "enum": offered,
+        "description": "equal pieces that the whole buffer is cut into",
+    }
     properties["collective"] = {"const": kind}
     properties["ranks"] = {"const": ranks}
     required: list[Json] = ["format", "collective", "ranks", "pieces", "steps"]

@@ -220,6 +220,7 @@ class CollectiveTask:
         """What agents are told."""
         topology = self.topology
         baseline = self.baseline()
+        pieces = parse_schedule(baseline.payload.data).collective.pieces
         return Brief(
             spec=self.spec,
             task=f"{self.kind} over {topology.ranks} ranks of {topology.name}: "
@@ -228,7 +229,7 @@ class CollectiveTask:
                 PayloadFormat(
                     SCHEDULE,
                     "which rank sends which chunk to whom in which synchronous step",
-                    briefing.schema(self.kind, topology.ranks, self.root),
+                    briefing.schema(self.kind, topology.ranks, self.root, pieces),
                     baseline.payload.data,
                 ),
             ),
