@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from fractions import Fraction
 
 from certune.core.measurement import Bound, Comparison, Measurement, Taken
@@ -63,7 +64,10 @@ def gap(metric: Metric, value: Fraction, bounds: Iterable[Bound]) -> Fraction | 
 def amount(value: Fraction, unit: str = "") -> str:
     """A number for people: four significant digits, exact where that is short."""
     exact = str(value)
-    short = f"{float(value):.4g}"
+    try:
+        short = f"{float(value):.4g}"
+    except OverflowError:  # beyond what any task has, but not what a certificate may claim
+        short = f"{Decimal(value.numerator) / value.denominator:.4g}"
     text = exact if len(exact) <= 6 and value.denominator == 1 else short
     return f"{text} {unit}".rstrip()
 

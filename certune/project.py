@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from certune.core.errors import LedgerError
+from certune.core.errors import LedgerCorrupt, LedgerError
 from certune.core.trial import Trial
 from certune.ledger import FOLDER, Ledger
 
@@ -24,7 +24,11 @@ def publish(project: Path, ledger: Ledger, trial: Trial) -> tuple[Path, ...]:
 
     Raises:
         LedgerError: the folder cannot be written.
+        LedgerCorrupt: a name in the ledger, which may come from elsewhere, leads out of it.
     """
+    for name in (trial.session, *trial.files):
+        if name in ("", ".", "..", CERTIFICATE) or any(c in "/\\\0" for c in name):
+            raise LedgerCorrupt(f"trial {trial.number} has the name {name[:80]!r}: not written")
     folder = accepted_folder(project, trial)
     contents = {name: ledger.blob(digest) for name, digest in trial.files.items()}
     for number, certificate in ledger.certificates(trial.session):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -130,7 +131,11 @@ def _kind(key: object, place: str) -> InvalidInput:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        # Not to wait for a pipe's other end, should it be one.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise InvalidInput("not a regular file", place=str(path))
             data = file.read(_MAX_KEY_BYTES + 1)
     except OSError as error:
         raise InvalidInput(f"cannot be read: {error.strerror}", place=str(path)) from None

@@ -35,9 +35,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")
 PROJECT = Path(".")
 
 
+def plain(text: str) -> str:
+    """Text from elsewhere as one line without control characters, which terminals obey."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def fail(message: str) -> None:
     """Say an error on standard error."""
-    print(f"certune: {message}", file=sys.stderr)  # noqa: T201
+    print(f"certune: {plain(message)}", file=sys.stderr)  # noqa: T201
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:

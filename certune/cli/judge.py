@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from certune.cli.guard import INFRASTRUCTURE, REFUSED, AsJson, guarded, read_file
+from certune.cli.guard import INFRASTRUCTURE, REFUSED, AsJson, guarded, plain, read_file
 from certune.cli.options import pairs
+
+if TYPE_CHECKING:
+    from certune.certificate import Opened
 
 
 def _say(text: str = "") -> None:
-    print(text)  # noqa: T201
+    print(plain(text))  # noqa: T201
 
 
 def verify_candidate(task: str, path: Path, parameter: list[str], as_json: bool) -> None:
@@ -68,6 +71,25 @@ def verify_candidate(task: str, path: Path, parameter: list[str], as_json: bool)
         raise typer.Exit(REFUSED)
 
 
+def _refuse(subject: str, told: str, opened: Opened, as_json: bool) -> NoReturn:
+    """Refuse a certificate that is not about what is expected, before anything is repeated."""
+    if as_json:
+        _dump(opened, "refuted", [{"subject": subject, "answer": "refuted", "detail": told}])
+    else:
+        _say(f"refuted: {told}")
+    raise typer.Exit(REFUSED)
+
+
+def _dump(opened: Opened, answer: str, findings: list[dict[str, str]]) -> None:
+    data = {
+        "answer": answer,
+        "spec": opened.acceptance.spec.digest,
+        "signer": opened.key.text if opened.key else None,
+        "findings": findings,
+    }
+    print(json.dumps(data, indent=2))  # noqa: T201
+
+
 @guarded
 def check(
     certificate: Annotated[Path, typer.Argument(help="A certificate; its files lie beside it.")],
@@ -100,14 +122,13 @@ def check(
         raise error.within(str(certificate)) from None
     acceptance = opened.acceptance
     if expect_spec is not None and acceptance.spec.digest != expect_spec:
-        _say(f"refuted: it is about the spec {acceptance.spec.digest}, not {expect_spec}")
-        raise typer.Exit(REFUSED)
+        told = f"it is about the spec {acceptance.spec.digest}, not {expect_spec}"
+        _refuse("spec", told, opened, as_json)
     if expect_key is not None:
         key = public_key(expect_key)
         if opened.key != key:
             signed = "not signed" if opened.key is None else f"signed by {opened.key.text}"
-            _say(f"refuted: it is {signed}, not by the key expected")
-            raise typer.Exit(REFUSED)
+            _refuse("signature", f"it is {signed}, not by the key expected", opened, as_json)
     matched = match_files(opened.statement, files or certificate.parent)
     report = recheck(acceptance, {file.name: file.data for file in matched}, context())
     signed_by = opened.key.text if opened.key else None
@@ -116,21 +137,13 @@ def check(
         "the spec is pinned" if expect_spec else "the spec is the certificate's own word",
     ]
     if as_json:
-        json.dump(
-            {
-                "answer": report.answer,
-                "spec": acceptance.spec.digest,
-                "signer": signed_by,
-                "findings": [vars(finding) for finding in report.findings],
-            },
-            sys.stdout,
-            indent=2,
-        )
-        _say()
+        _dump(opened, report.answer, [vars(finding) for finding in report.findings])
     else:
         for finding in report.findings:
             _say(f"  {finding.answer:<14} {finding.subject}: {finding.detail}")
-        _say(f"{report.answer}: {acceptance.spec.task}, {acceptance.decision.why}")
+        # The certificate's own sentence is nobody's finding, and is not said.
+        why = [finding.detail for finding in report.findings if finding.subject == "decision"]
+        _say(", ".join([f"{report.answer}: {acceptance.spec.task}", *why]))
         _say(f"spec {acceptance.spec.digest}; {'; '.join(pinned)}")
     if report.answer == "refuted":
         raise typer.Exit(REFUSED)

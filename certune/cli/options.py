@@ -11,6 +11,7 @@ from certune.core.codec import fraction
 from certune.core.errors import ConfigurationError, InvalidInput, nearest
 
 DEFAULT_BUDGET = "time=10m"
+LONGEST = 1e9  # seconds; what is longer is without end
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _BUDGETS = ("attempts", "time", "tokens", "money")
@@ -38,7 +39,7 @@ def seconds(text: str, place: str) -> float:
         raise ConfigurationError(
             f"{text!r} is no duration", place=place, remedy="as in 90s, 10m, 1h"
         )
-    return float(found[1]) * _SECONDS[found[2] or "s"]
+    return min(float(found[1]) * _SECONDS[found[2] or "s"], LONGEST)
 
 
 def _count(text: str, place: str) -> int:
@@ -66,6 +67,8 @@ def budget(texts: Iterable[str]) -> Budget:
         limits[key] = value
     money: Fraction | None = None
     if "money" in limits:
+        if len(limits["money"]) > 40:
+            raise ConfigurationError("too long for an amount", place="--budget money")
         try:
             money = fraction(limits["money"], "money")
         except InvalidInput as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from certune.acceptance import amount
 from certune.cli.costs import cost_lines
+from certune.cli.guard import plain
 from certune.cli.live import outcome, why
 from certune.core.codec import encode
 from certune.core.errors import InvalidInput
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def _say(text: str = "") -> None:
-    print(text)  # noqa: T201
+    print(plain(text))  # noqa: T201
 
 
 def _json(data: object) -> None:

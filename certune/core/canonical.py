@@ -130,7 +130,7 @@ def _no_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise InvalidInput(f"member {key!r} is given twice", remedy="keep one")
+                raise InvalidInput(f"member {key[:60]!r} is given twice", remedy="keep one")
             seen.add(key)
     return members
 

@@ -111,7 +111,7 @@ class Reader:
     def trials(self, session: str) -> list[Trial]:
         """Every attempt of a session, oldest first."""
         rows = self._rows("session = ? AND kind = 'trial'", session)
-        return [self._body(Trial, row) for row in rows]
+        return [self._trial(row) for row in rows]
 
     def bounds(self, session: str) -> list[Bound]:
         """The bounds that a session recorded, oldest first."""
@@ -269,6 +269,12 @@ class Reader:
             return decode(cls, row.data())
         except InvalidInput as error:
             raise LedgerCorrupt(f"{self.path}: record {row.seq} ({row.kind}): {error}") from None
+
+    def _trial(self, row: Row) -> Trial:
+        trial = self._body(Trial, row)
+        if trial.session != row.session:
+            raise LedgerCorrupt(f"{self.path}: record {row.seq} says it is of another session")
+        return trial
 
     def _summary(self, row: Row) -> SessionRecord:
         start = self._body(Start, row)

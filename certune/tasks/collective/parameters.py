@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
 from typing import Literal, TypeAlias
 
 from certune.core.canonical import Json, dumps, loads
@@ -19,7 +20,7 @@ from certune.tasks.collective.collective import ROOTED, Kind
 from certune.tasks.collective.cost import BANDWIDTH, LATENCY, time_metric
 from certune.tasks.collective.library import LIBRARY, build
 from certune.tasks.collective.targets import TARGETS
-from certune.tasks.collective.topology import Topology, dump_topology, parse_topology
+from certune.tasks.collective.topology import MAX_BYTES, Topology, dump_topology, parse_topology
 
 Objective: TypeAlias = Literal["latency", "bandwidth", "time", "frontier"]
 
@@ -156,18 +157,29 @@ def _topology(values: dict[str, str], known: frozenset[str]) -> tuple[Named | In
         topology = build(name, values)
         own = {p.name: values.get(p.name, p.default or "") for p in LIBRARY[name].parameters}
         return Named(name, own), topology
-    path = Path(name)
-    try:
-        data = path.read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InvalidInput(f"cannot be read: {reason}", place=name) from None
+    data = _read(name)
     for key in values:
         raise InvalidInput(f"unknown parameter {key[:60]!r}", remedy=nearest(key[:60], known))
     topology = parse_topology(data, name)
     inline = loads(dump_topology(topology))
     assert isinstance(inline, Mapping)
     return Inline(inline), topology
+
+
+def _read(name: str) -> bytes:
+    try:
+        # Not to wait for a pipe's other end, nor to read a device that never ends.
+        descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise InvalidInput("not a regular file", place=name)
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InvalidInput(f"cannot be read: {reason}", place=name) from None
+    if len(data) > MAX_BYTES:
+        raise InvalidInput(f"larger than {MAX_BYTES} bytes", place=name)
+    return data
 
 
 def read_parameters(kind: Kind, given: Mapping[str, str]) -> tuple[Parameters, Topology]:
@@ -209,6 +221,8 @@ def read_parameters(kind: Kind, given: Mapping[str, str]) -> tuple[Parameters, T
             raise InvalidInput(
                 f"unknown target {target[:40]!r}", place="targets", remedy=nearest(target, TARGETS)
             )
+    if "none" in targets and set(targets) != {"none"}:
+        raise InvalidInput("none and others", place="targets", remedy="give none or the others")
     root: int | None = None
     if kind in ROOTED:
         text = values.pop("root", "0")

@@ -34,7 +34,7 @@ Int = npt.NDArray[np.int64]
 def _quantity(value: Fraction, name: str, place: str, *, zero: bool) -> Fraction:
     if value < 0 or (value == 0 and not zero):
         raise InvalidInput(
-            f"{name} is {float(value):g}",
+            f"{name} is {str(value)[:40]}",
             place=place,
             remedy="it must not be negative" if zero else "it must be positive",
         )
