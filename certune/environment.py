@@ -18,7 +18,7 @@ from certune.core.codec import encode
 from certune.version import __version__
 
 # Distributions that results depend on; asked for their versions, never imported for it.
-_PACKAGES = ("networkx", "numpy", "python-sat", "z3-solver")
+_PACKAGES = ("numpy", "python-sat", "z3-solver")
 
 
 @dataclass(frozen=True)
