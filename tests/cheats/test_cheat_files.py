@@ -14,12 +14,15 @@ import pytest
 from accepted import Accepted, accepted
 from command import certune
 
+from certune import plugins
 from certune.certificate import Acceptance, build, seal
-from certune.core import File, InvalidInput
+from certune.core import Context, File, InvalidInput, Payload, Status
 from certune.core.canonical import dumps, loads, sha256
 from certune.ledger.records import chain, genesis
 from certune.signing import public_key
+from certune.tasks.collective.collective import KINDS, ROOTED, Kind
 from certune.tasks.collective.parameters import read_parameters
+from certune.tasks.collective.task import SCHEDULE
 
 RING = {"topology": "ring", "ranks": "4", "baseline": "tree", "targets": "none"}
 STOLEN = b"what somebody else wants written\n"
@@ -159,3 +162,26 @@ def test_a_member_given_twice_is_named_shortly(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput) as caught:
         loads(b'{"%s":1,"%s":2}' % (b"a" * 10**6, b"a" * 10**6))
     assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_few_sends_over_millions_of_pieces_are_refuted_at_once(kind: Kind) -> None:
+    """A hundred bytes must not buy minutes: files are not laid out for what never moves."""
+    pieces = 2**20 if kind != "alltoall" else 2**17
+    form = {"format": "certune-schedule/1", "collective": kind, "ranks": 8, "pieces": pieces}
+    form |= {"root": 0} if kind in ROOTED else {}
+    payload = Payload(SCHEDULE, dumps({**form, "steps": [{"copy": [[0, 1, 0]]}]}))
+    task = plugins.open_task(plugins.spec(f"collective/{kind}", {"topology": "dgx1"}))
+    candidate = task.elaborate(payload, Context())
+    assert candidate.files == ()
+    assert task.check(candidate, Context())[-1].status is Status.REFUTED
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_with_as_many_sends_as_chunks_must_move_files_are_derived(kind: Kind) -> None:
+    """The limit is below every right schedule, so that none goes without its files."""
+    task = plugins.open_task(plugins.spec(f"collective/{kind}", {"topology": "full", "ranks": "3"}))
+    right = task.elaborate(task.baseline().payload, Context())
+    sends, collective = right.value.sends, right.value.collective
+    assert sends * collective.ranks >= collective.chunks * (collective.ranks - 1)
+    assert right.files

@@ -37,10 +37,16 @@ _BY_NAME = {form.name: form for form in _FORMS}
 def derive(schedule: Schedule, wanted: Sequence[str]) -> tuple[File, ...]:
     """The files of a schedule for the wanted targets; for all that can be when none is named.
 
+    None of a schedule that has fewer sends than chunks that must move: it is wrong.
+
     Raises:
         InvalidPayload: a target was asked for by name, and has no file for this schedule.
     """
-    if "none" in wanted:
+    # A chunk that must move takes a send; where there are too few, the schedule is refuted by its
+    # data-flow, and no time is to go into laying out pieces that never move.
+    collective = schedule.collective
+    few = schedule.sends * collective.ranks < collective.chunks * (collective.ranks - 1)
+    if "none" in wanted or few:
         return ()
     files = []
     for form in _FORMS:
