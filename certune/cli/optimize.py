@@ -24,6 +24,7 @@ from certune.cli.guard import (
     read_file,
 )
 from certune.cli.options import DEFAULT_BUDGET, budget, pairs
+from certune.core.errors import CertuneError
 
 if TYPE_CHECKING:
     from certune.core.agent import AgentFactory
@@ -222,6 +223,6 @@ def _code(session: Session, run: Run) -> int:
     if run.stopped == "asked":
         return INTERRUPTED
     if run.stopped == "trouble":
-        return INFRASTRUCTURE
+        return run.trouble.exit_code if isinstance(run.trouble, CertuneError) else INFRASTRUCTURE
     won = any(trial.accepted for trial in session.trials)
     return ACCEPTED if won or session.nothing_better else REFUSED

@@ -20,6 +20,7 @@ from certune.core.candidate import Payload
 from certune.core.codec import decode, encode
 from certune.core.errors import (
     BudgetSpent,
+    CertuneError,
     Crashed,
     InfrastructureError,
     LedgerError,
@@ -395,6 +396,13 @@ class Session:
             stopped, detail, trouble = self._loop(agent, budget)
         except KeyboardInterrupt:
             stopped, detail = "asked", "interrupted"
+        except LedgerError:
+            raise
+        except CertuneError as error:
+            stopped, detail, trouble = "trouble", str(error), error
+        except Exception as error:
+            trouble = Crashed(f"the agent {agent.name} failed: {type(error).__name__}: {error}")
+            stopped, detail = "trouble", str(trouble)
         finally:
             self._deadline = None
         seconds = time.monotonic() - began

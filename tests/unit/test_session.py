@@ -240,6 +240,26 @@ def test_an_agent_that_cannot_work_here_ends_the_run(ledger: Ledger) -> None:
     assert "no such model" in run.detail
 
 
+@pytest.mark.parametrize("error", [InvalidInput("no such option"), KeyError("a defect")])
+def test_an_agent_that_breaks_ends_the_run_and_the_end_is_recorded(ledger: Ledger, error) -> None:
+    class Broken:
+        name = "broken"
+        deterministic = False
+
+        def propose(self, brief, history):
+            yield Proposal(toy.payload(80))
+            raise error
+
+    session = start(ledger)
+    run = session.run(Broken())
+    assert run.stopped == "trouble"
+    assert str(error) in run.detail
+    ended = ledger.session(session.identity).ended
+    assert ended is not None
+    assert ended.reason.startswith("trouble")
+    assert session.trials[0].accepted
+
+
 def test_interrupted_and_resumed_a_deterministic_agent_continues_the_same(tmp_path: Path) -> None:
     def outcomes(session: Session):
         return [(t.payload, t.decision and t.decision.reason) for t in session.trials]
