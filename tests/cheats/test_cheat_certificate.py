@@ -10,11 +10,24 @@ import pytest
 from accepted import Accepted, accepted, context
 
 from certune.certificate import Acceptance, build, open_certificate, seal
-from certune.core import Comparison, File, InvalidInput, Limits, Measurement, Payload, Status
+from certune.core import (
+    Comparison,
+    File,
+    InvalidInput,
+    Limits,
+    Measurement,
+    NotRepeatable,
+    Payload,
+    Status,
+)
 from certune.core.canonical import dumps
+from certune.core.proof import Answer, Query
 from certune.judging import judge
 from certune.recheck import recheck
+from certune.tasks.collective import library
 from certune.tasks.collective.parameters import from_data
+from certune.tasks.collective.solvers import infeasible
+from certune.tasks.collective.solvers.problem import Problem
 from certune.tasks.collective.task import SCHEDULE, CollectiveTask
 
 Change = Callable[[Acceptance], Acceptance]
@@ -164,6 +177,29 @@ def test_a_counterexample_is_confirmed_under_no_floors(
     )
     file = judged.candidate.artefact
     assert check(easier, {file.name: file.data}) == "refuted"
+
+
+def test_bounds_without_end_end_the_check(
+    honest: Accepted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("certune.recheck.PATIENCE", -1.0)
+    assert check(honest.acceptance, honest.files) == "not-repeatable"
+    worse = measured(honest.acceptance, steps=Fraction(1))
+    assert check(worse, honest.files) == "refuted"
+
+
+def test_a_bound_whose_query_fills_the_memory_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its numbers are small enough by themselves; the counters in the query are not."""
+    monkeypatch.setattr(infeasible, "_CLAUSES", 200_000)  # to be quick
+    problem = Problem("allgather", library.build("dgx1"))
+    answer = Answer("unsat", "cadical", "1", 1, 0.0)
+    bomb = infeasible.bound(problem, 90, 100, 2000, Query("dimacs", b"p cnf 0 0\n"), answer)
+    prover = context().prover
+    assert prover is not None
+    with pytest.raises(NotRepeatable, match="more than 200000 clauses"):
+        infeasible.recheck_infeasible(problem, bomb, prover)
 
 
 CONTRADICTIONS: dict[str, Change] = {

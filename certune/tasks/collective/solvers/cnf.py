@@ -14,10 +14,18 @@ TRUE: Final = 2**62
 FALSE: Final = -TRUE
 
 
-class Cnf:
-    """A growing set of clauses over variables 1, 2, …; literals are signed variables."""
+class TooLarge(Exception):
+    """More clauses than were allowed."""
 
-    def __init__(self) -> None:
+
+class Cnf:
+    """A growing set of clauses over variables 1, 2, …; literals are signed variables.
+
+    `most` limits the clauses; the one beyond raises `TooLarge`.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
+        self.most = most
         self.variables = 0
         self.clauses: list[tuple[int, ...]] = []
 
@@ -30,6 +38,8 @@ class Cnf:
         """Require one of `literals`, constants among them being resolved."""
         if TRUE not in literals:
             self.clauses.append(tuple(x for x in literals if x != FALSE))
+            if self.most is not None and len(self.clauses) > self.most:
+                raise TooLarge(f"more than {self.most} clauses")
 
     def at_most_one(self, literals: Sequence[int]) -> None:
         """Require that at most one of `literals` holds.

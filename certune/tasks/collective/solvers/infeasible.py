@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from certune.core import Answer, Bound, Json, Metric, NotRepeatable, Prover, Query
+from certune.tasks.collective.solvers.cnf import TooLarge
 from certune.tasks.collective.solvers.problem import DUALS, Problem
 from certune.tasks.collective.solvers.sccl import ENCODING, encode
 
@@ -15,6 +16,9 @@ ROUNDS = Metric("rounds", "rounds", "lower")
 
 _LARGEST = 20_000_000
 """Chunks a rank times squared ranks times links times steps that a re-check will encode."""
+
+_CLAUSES = 10_000_000
+"""Clauses that a re-check will make: a gigabyte and a half, some ten seconds."""
 
 _CUT = {
     "allgather": "each rank's data",
@@ -32,10 +36,16 @@ def plural(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
-def question(problem: Problem, chunks: int, steps: int, rounds: int) -> Query:
-    """The query whose unsatisfiability is the evidence; a reduction asks about its dual."""
+def question(
+    problem: Problem, chunks: int, steps: int, rounds: int, most: int | None = None
+) -> Query:
+    """The query whose unsatisfiability is the evidence; a reduction asks about its dual.
+
+    Raises:
+        TooLarge: it has more than `most` clauses.
+    """
     direct = problem.dual if problem.kind in DUALS else problem
-    return encode(direct.instance(chunks, steps, rounds)).query
+    return encode(direct.instance(chunks, steps, rounds), most).query
 
 
 def bound(
@@ -98,7 +108,10 @@ def recheck_infeasible(
     size = chunks * problem.topology.ranks**2 * len(problem.links) * steps
     if max(size, chunks * rounds * steps) > _LARGEST:
         raise NotRepeatable(f"a query about {chunks} chunks in {steps} steps is too large")
-    query = question(problem, chunks, steps, rounds)
+    try:
+        query = question(problem, chunks, steps, rounds, _CLAUSES)
+    except TooLarge as error:
+        raise NotRepeatable(f"a query about {chunks} chunks in {steps} steps: {error}") from None
     asked = bound(problem, chunks, steps, rounds, query, _claimed_answer(claimed.evidence))
     if query.digest != claimed.evidence.get("query") or asked != replace(
         claimed, evidence=dict(claimed.evidence), scope=dict(claimed.scope)

@@ -117,15 +117,19 @@ def trimmed(chunks: Sequence[Chunk], sends: Iterable[Send]) -> list[Send]:
     return kept[::-1]
 
 
-def encode(instance: Instance) -> Encoding:
-    """The query that has a model exactly when `instance` has a solution (module docstring)."""
-    return _Encoder(instance).encode()
+def encode(instance: Instance, most: int | None = None) -> Encoding:
+    """The query that has a model exactly when `instance` has a solution (module docstring).
+
+    Raises:
+        TooLarge: it has more than `most` clauses.
+    """
+    return _Encoder(instance, most).encode()
 
 
 class _Encoder:
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance, most: int | None) -> None:
         self.instance = instance
-        self.cnf = Cnf()
+        self.cnf = Cnf(most)
         self.sends: dict[int, Send] = {}
         self.crossing: dict[tuple[int, int], list[int]] = defaultdict(list)  # (link, step)
         self.into: list[list[tuple[int, int]]] = [[] for _ in range(instance.nodes)]
