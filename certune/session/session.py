@@ -400,7 +400,7 @@ class Session:
             raise
         except CertuneError as error:
             stopped, detail, trouble = "trouble", str(error), error
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - an agent is a plug-in; it must not lose the end
             trouble = Crashed(f"the agent {agent.name} failed: {type(error).__name__}: {error}")
             stopped, detail = "trouble", str(trouble)
         finally:
