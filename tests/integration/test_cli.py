@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from command import certune
 
+from certune.signing import generate_key
+
 JOB = ("optimize", "collective/allgather", "-p", "topology=dgx1")
 
 
@@ -18,8 +20,7 @@ JOB = ("optimize", "collective/allgather", "-p", "topology=dgx1")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     """The README's first command, in an empty folder."""
     folder = tmp_path_factory.mktemp("job")
-    key = folder / "key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    generate_key(folder / "key")
     done = certune(folder, *JOB, "--json", "--sign", "key")
     assert done.returncode == 0, done.stderr
     return folder, json.loads(done.stdout)
@@ -92,7 +93,7 @@ def test_a_certificate_for_an_easier_spec_fails_the_pin(finished, tmp_path: Path
 def test_a_certificate_by_another_key_fails_the_pin(finished, tmp_path: Path) -> None:
     folder, report = finished
     key = tmp_path / "other"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    generate_key(key)
     path = str(certificate(folder, report))
     done = certune(tmp_path, "check", path, "--expect-key", str(key) + ".pub")
     assert done.returncode == 1
