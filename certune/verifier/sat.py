@@ -32,8 +32,8 @@ SOLVER = "cadical300"
 SECOND = "glucose4"
 """Of another lineage than `SOLVER` (MiniSat), nearly as fast on queries without a model."""
 
-RESOURCES = 2_000_000
-"""Conflicts for one query: about a minute or two on the queries of collective synthesis."""
+RESOURCES = 500_000
+"""Conflicts for one query: about half a minute on large queries of collective synthesis."""
 
 
 @dataclass(frozen=True)

@@ -247,6 +247,13 @@ def test_a_query_beyond_the_resources_is_passed_over():
                              for x in found if isinstance(x, Bound)}  # fmt: skip
 
 
+def test_too_many_failures_end_the_walk():
+    prover = Scripted({3, 4}, 1000)
+    found = solve("allgather", reach=Reach(chunks=4, steps=1, failures=2), prover=prover)
+    assert points(found) == [(1, 2, 2), (2, 2, 3)]
+    assert prover.asked == 4
+
+
 def test_no_prover():
     with pytest.raises(Unavailable):
         list(ExactSynthesis(Problem("allgather", DGX1), Fraction(100)).solve(Context()))
@@ -364,6 +371,8 @@ def test_which_solvers_run():
         return [s.name for s in of(problem, Fraction(1))]
 
     assert names("allgather", "dgx1") == ["exact", "greedy"]
+    assert names("alltoall", "dgx1") == ["exact", "greedy"]
+    assert names("alltoall", "torus2d", rows="4", columns="4") == ["greedy", "exact"]
     assert names("allgather", "torus2d", rows="16", columns="16") == ["greedy"]
     assert names("alltoall", "torus2d", rows="64", columns="64") == []
 

@@ -9,7 +9,7 @@ infeasibility for each (chunks, steps) instead of one for each (chunks, steps, r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil
 
@@ -31,7 +31,8 @@ class Reach:
     """How far the search goes. All limits are counted, none is a clock's but the last.
 
     `chunks` a rank at most (None: by collective), `steps` beyond the fewest possible, `rounds`
-    beyond the fewest possible while no schedule is known, `sends` variables in one query. `seconds`
+    beyond the fewest possible while no schedule is known, `sends` variables in one query,
+    `failures` queries that used up the prover's resources. `seconds`
     is a wide limit on one query; the prover's own limit on conflicts should end it before.
     """
 
@@ -39,6 +40,7 @@ class Reach:
     steps: int = 3
     rounds: int = 64
     sends: int = 16_000
+    failures: int = 3
     seconds: float = 600.0
 
     def chunks_for(self, problem: Problem) -> int:
@@ -52,10 +54,18 @@ class Reach:
         direct = problem.direct
         return self.may_ask(direct, 1, 1) and self.may_ask(direct, 1, fewest_steps(direct))
 
+    def quick(self, problem: Problem) -> bool:
+        """Whether the first query is so small that it comes before the greedy search."""
+        direct = problem.direct
+        return self.size(direct, 1, fewest_steps(direct)) <= self.sends
+
     def may_ask(self, problem: Problem, chunks: int, steps: int) -> bool:
         """Whether a query can be small enough; most send variables are pruned, but not so many."""
-        size = problem.collective(chunks).chunks * len(problem.topology.links) * steps
-        return size <= 20 * self.sends
+        return self.size(problem, chunks, steps) <= 20 * self.sends
+
+    def size(self, problem: Problem, chunks: int, steps: int) -> int:
+        """Send variables before any pruning."""
+        return problem.collective(chunks).chunks * len(problem.topology.links) * steps
 
 
 @dataclass(frozen=True)
@@ -95,6 +105,7 @@ class Walk:
     bandwidth: Fraction
     prover: Prover
     stopped: Callable[[], bool]
+    _failed: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def points(self) -> Iterator[Found | Refuted]:
         """Better and better schedules by steps, then chunks, and what was shown impossible.
@@ -102,8 +113,9 @@ class Walk:
         The first schedule has the fewest steps. Ends when the bandwidth bound is met, when the
         objective can gain no more, when the reach is exhausted, or when a query ran out of
         time: what was yielded until then is the beginning of what is yielded with more time. A
-        query that ran out of the prover's own resources is passed over.
+        query that ran out of the prover's own resources is passed over, but not too many.
         """
+        self._failed.clear()
         try:
             yield from self._points()
         except _Ended:
@@ -175,7 +187,9 @@ class Walk:
             return None
         answer = self.prover.decide(encoding.query, seconds=self.reach.seconds)
         if answer.result == "unknown":
-            if answer.resources == 0 or self.stopped():
+            self._failed.append(encoding.query.digest)
+            ran_out_of_time = answer.resources == 0 or self.stopped()
+            if ran_out_of_time or len(self._failed) >= self.reach.failures:
                 raise _Ended
             return None
         if answer.result == "unsat":
