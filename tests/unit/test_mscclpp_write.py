@@ -120,6 +120,13 @@ def test_wrong_schedules_are_refused_or_refuted() -> None:
     assert "twice" in failure.counterexample.sentence
 
 
+def test_a_signal_to_nobody_comes_back() -> None:
+    plan = json.loads((PLANS / "reduce_nvls.json").read_bytes())
+    plan["gpus"][0]["threadblocks"][0]["ops"][1]["channel_ids"] = []
+    given = read_plan(json.dumps(plan).encode())
+    assert read_plan(dump_plan(given)) == given
+
+
 def test_explain_says_who_does_what() -> None:
     lines = list(explain(read_plan((PLANS / "mn_reducescatter.json").read_bytes())))
     assert "reducescatter of 16 ranks" in lines[0]

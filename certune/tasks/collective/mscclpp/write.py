@@ -14,6 +14,7 @@ from certune.core import InvalidInput
 from certune.tasks.collective.mscclpp.plan import (
     CHANNEL_TYPES,
     DATA_OPERATIONS,
+    SYNCHRONISING,
     Gpu,
     Operand,
     Operation,
@@ -46,7 +47,7 @@ def _operation(op: Operation) -> dict[str, Any]:
         return entry | {"semaphore_ids": list(op.semaphores)}
     if op.channel_type is not None:
         entry["channel_type"] = op.channel_type
-    if op.channels:
+    if op.channels or op.name in SYNCHRONISING:
         entry["channel_ids"] = list(op.channels)
     if op.name in DATA_OPERATIONS:
         entry["src_buff"] = [_operand(operand) for operand in op.sources]
