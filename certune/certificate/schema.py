@@ -26,7 +26,7 @@ _BASIC: dict[Any, dict[str, Any]] = {
     bool: {"type": "boolean"},
     int: {"type": "integer"},
     float: {"type": "number"},
-    Fraction: {"type": "string", "pattern": "^-?[0-9]+(/[0-9]+)?$", "maxLength": 1000},
+    Fraction: {"type": "string", "pattern": "^-?[0-9]+(/[0-9]+)?$", "maxLength": 4200},
 }
 
 

@@ -25,8 +25,10 @@ from certune.core.errors import InvalidInput, nearest
 
 T = TypeVar("T")
 
-# Every double is written in fewer digits, and so are products of two.
-_MAX_FRACTION_TEXT = 1000
+# Every double is written in fewer digits, and so are products of two; sums of the costs of many
+# different links may need more. Python itself reads no integer of more than 4300 digits.
+_MAX_FRACTION_TEXT = 4200
+_MAX_SHOWN_BITS = 1000
 _MAX_EXPONENT = 400
 _FRACTION = re.compile(r"[+-]?[0-9]+(/[0-9]+|(\.[0-9]+)?([eE](?P<exponent>[+-]?[0-9]+))?)")
 _SHOWN = 60  # characters of hostile text in a message or a place
@@ -37,7 +39,7 @@ def encode(value: object) -> Json:
 
     Raises:
         TypeError: a value without JSON form.
-        ValueError: a fraction of more than 1000 characters, keys that differ in type alone.
+        ValueError: a fraction of more than 4200 characters, keys that differ in type alone.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value) if f.init}
@@ -46,7 +48,7 @@ def encode(value: object) -> Json:
     if isinstance(value, Fraction):
         text = str(value)
         if len(text) > _MAX_FRACTION_TEXT:  # what could not be read back must not be written
-            raise ValueError(f"a fraction of {len(text)} characters; the limit is 1000")
+            raise ValueError(f"a fraction of {len(text)} characters; the limit is 4200")
         return text
     if isinstance(value, Mapping):
         data = {str(key): encode(item) for key, item in value.items()}
@@ -93,7 +95,7 @@ def _show(value: object) -> str:
     if value is None or isinstance(value, bool | float):
         return repr(value)
     # Integers of thousands of digits, which only Python can hand in, have no decimal text.
-    if isinstance(value, int) and value.bit_length() <= _MAX_FRACTION_TEXT:
+    if isinstance(value, int) and value.bit_length() <= _MAX_SHOWN_BITS:
         return repr(value)
     return _kind(value)
 
@@ -111,7 +113,7 @@ def fraction(value: object, place: str = "") -> Fraction:
     """An exact number from JSON: an integer, a decimal, or a string such as ``"7/6"``.
 
     Raises:
-        InvalidInput: no number, or of more than 1000 characters or an exponent beyond 400.
+        InvalidInput: no number, or of more than 4200 characters or an exponent beyond 400.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise _wrong("a number", value, place)

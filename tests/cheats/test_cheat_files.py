@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from math import isqrt
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,13 @@ from accepted import Accepted, accepted
 from command import certune
 
 from certune import plugins
+from certune.acceptance import gap
 from certune.certificate import Acceptance, build, seal
 from certune.core import Context, File, InvalidInput, Payload, Status
 from certune.core.canonical import dumps, loads, sha256
+from certune.core.codec import encode
+from certune.core.spec import goal_metrics
+from certune.judging import judge
 from certune.ledger.records import chain, genesis
 from certune.signing import public_key
 from certune.tasks.collective.collective import KINDS, ROOTED, Kind
@@ -185,3 +190,43 @@ def test_with_as_many_sends_as_chunks_must_move_files_are_derived(kind: Kind) ->
     sends, collective = right.value.sends, right.value.collective
     assert sends * collective.ranks >= collective.chunks * (collective.ranks - 1)
     assert right.files
+
+
+def line(bandwidths: list[int]) -> bytes:
+    """A line of ranks with a bandwidth of its own for each link, in kB/s."""
+    links = [
+        {"between": [rank, rank + 1], "alpha": "0.7", "bandwidth": f"{width}/1000"}
+        for rank, width in enumerate(bandwidths)
+    ]
+    ranks = len(bandwidths) + 1
+    form = {"format": "certune-topology/1", "name": "uneven", "ranks": ranks, "links": links}
+    return dumps(form)
+
+
+def primes(count: int, below: int) -> list[int]:
+    found: list[int] = []
+    while len(found) < count:
+        below -= 1
+        if all(below % divisor for divisor in range(2, isqrt(below) + 1)):
+            found.append(below)
+    return found
+
+
+def test_the_most_uneven_links_still_have_exact_costs_that_are_recorded(tmp_path: Path) -> None:
+    """Costs add up inverses of the bandwidths: their digits grow with every different one."""
+    most = 150
+    place = tmp_path / "uneven.json"
+    place.write_bytes(line(primes(most + 1, 10**6)))
+    with pytest.raises(InvalidInput, match="fewer digits"):
+        read_parameters("broadcast", {"topology": str(place)})
+    place.write_bytes(line(primes(most, 10**6)))
+    given = {"topology": str(place), "objective": "frontier", "targets": "none"}
+    task = plugins.open_task(plugins.spec("collective/broadcast", given))
+    judged = judge(task, task.baseline().payload, Context())
+    assert judged.measurement is not None
+    bounds = task.bounds(Context())
+    values = judged.measurement.values
+    gaps = [gap(metric, values[metric.name], bounds) for metric in goal_metrics(task.spec.goal)]
+    written = [encode(judged.measurement), encode(tuple(bounds)), encode(tuple(gaps))]
+    assert max(len(str(value)) for value in values.values()) > 1500
+    assert loads(dumps(written)) == written

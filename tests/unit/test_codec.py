@@ -146,7 +146,7 @@ def test_fractions_that_are_read(given, value):
     "given",
     [
         "1/0", "", " 1", "1 ", "1_000", "\u0661", "nan", "inf", "1e401", "1e999999999", "1//2",
-        "1/-2", "0x10", ".5", "1.", "1" * 1001, 10**1500, float("nan"), float("inf"), True,
+        "1/-2", "0x10", ".5", "1.", "1" * 4201, 10**1500, float("nan"), float("inf"), True,
         None, [],
     ],
 )  # fmt: skip
@@ -161,9 +161,9 @@ def test_an_integer_without_decimal_text_is_refused():
 
 
 def test_what_cannot_be_read_back_is_not_written():
-    with pytest.raises(ValueError, match="limit is 1000"):
-        encode(Fraction(1, 7**1300))
-    longest = Fraction(10**498, 7 * 10**498 + 1)
+    with pytest.raises(ValueError, match="limit is 4200"):
+        encode(Fraction(1, 7**5000))
+    longest = Fraction(10**2090, 7 * 10**2090 + 1)
     assert fraction(encode(longest)) == longest
     with pytest.raises(ValueError, match="same text"):
         encode({1: "a", "1": "b"})

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
+from math import lcm
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,9 @@ MAX_VIA = 16
 MAX_NAME = 100
 # Six decimals and a million on either side keep exact arithmetic on sums of costs small.
 LARGEST = 1_000_000
+# Sums of 1 / bandwidth have the common multiple as denominator; so that every cost and every
+# ratio of two is written in less than the 4200 characters that the codec reads.
+MAX_MULTIPLE_BITS = 3000
 
 Int = npt.NDArray[np.int64]
 
@@ -110,7 +114,22 @@ class Topology:
         for quantity in {(link.alpha, link.bandwidth) for link in self.links}:
             _quantity(quantity[0], "alpha", "links", zero=True)
             _quantity(quantity[1], "bandwidth", "links", zero=False)
+        self._even()
         self._reach()
+
+    def _even(self) -> None:
+        """Refuse numbers so different that exact sums of their inverses are too long."""
+        bandwidths = {link.bandwidth for link in self.links} | set(self.resources.values())
+        parts = {x.numerator for x in bandwidths} | {x.denominator for x in bandwidths}
+        multiple = 1
+        for part in sorted(parts | {link.alpha.denominator for link in self.links}):
+            multiple = lcm(multiple, part)
+            if multiple.bit_length() > MAX_MULTIPLE_BITS:
+                raise InvalidInput(
+                    f"{len(bandwidths)} different bandwidths, too many to be added up exactly",
+                    place="links",
+                    remedy="give them with fewer digits",
+                )
 
     def _problem(self, link: Link, pairs: set[tuple[int, int]]) -> tuple[str, str] | None:
         for rank in (link.source, link.destination):
