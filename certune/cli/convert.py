@@ -25,6 +25,10 @@ def convert(
     in_place: Annotated[
         bool, typer.Option("--in-place", help="For calls in place; XML keeps what it is for.")
     ] = False,
+    port: Annotated[
+        bool,
+        typer.Option("--port", help="MSCCL++ over port channels, as between nodes."),
+    ] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A file; standard output if not given.")
     ] = None,
@@ -44,7 +48,7 @@ def convert(
         )
     data = read_file(file, "file")
     try:
-        written = _converted(recognise(data, str(file)), data, to, in_place)
+        written = _converted(recognise(data, str(file)), data, to, in_place, port)
     except InvalidInput as error:
         raise error.within(str(file)) from None
     if output is None:
@@ -56,7 +60,7 @@ def convert(
         raise InvalidInput(f"cannot be written: {error.strerror}", place=str(output)) from None
 
 
-def _converted(kind: Kind, data: bytes, to: str, in_place: bool) -> bytes:
+def _converted(kind: Kind, data: bytes, to: str, in_place: bool, port: bool) -> bytes:
     from certune.core.errors import InvalidInput
     from certune.tasks.collective.msccl.read import read
     from certune.tasks.collective.msccl.report import convert as convert_xml
@@ -71,7 +75,7 @@ def _converted(kind: Kind, data: bytes, to: str, in_place: bool) -> bytes:
     schedule = _schedule(kind, data)
     if to == "native":
         return dump_schedule(schedule.normalised())
-    return _lowered(schedule, to, in_place)
+    return _lowered(schedule, to, in_place, port)
 
 
 def _schedule(kind: Kind, data: bytes) -> Schedule:
@@ -93,7 +97,7 @@ def _schedule(kind: Kind, data: bytes) -> Schedule:
     return schedule
 
 
-def _lowered(schedule: Schedule, to: str, in_place: bool) -> bytes:
+def _lowered(schedule: Schedule, to: str, in_place: bool, port: bool) -> bytes:
     """The file for a runtime, verified as it was written."""
     from certune.core.errors import Crashed
     from certune.tasks.collective.msccl.report import verify_file
@@ -102,7 +106,7 @@ def _lowered(schedule: Schedule, to: str, in_place: bool) -> bytes:
     from certune.tasks.collective.targets.xml import XmlFile
 
     if to == "mscclpp":
-        written = PlanFile(in_place).write(schedule).data
+        written = PlanFile(in_place, "port" if port else "memory").write(schedule).data
         right = verify_plan(written).verdict.met
     else:
         target = cast("Target", to)

@@ -22,10 +22,10 @@ from dataclasses import dataclass, field, replace
 from certune.core import InvalidInput
 from certune.tasks.collective.collective import Collective
 from certune.tasks.collective.mscclpp.layout import Layout, Place
-from certune.tasks.collective.mscclpp.pack import Message, Put, Step, pack
+from certune.tasks.collective.mscclpp.pack import Message, PeerChannel, Put, Step, pack
 from certune.tasks.collective.mscclpp.plan import MAX_OPERANDS, Plan
 from certune.tasks.collective.mscclpp.sizes import message_chunks, scope
-from certune.tasks.collective.mscclpp.verify import PlanReport, verify_plan
+from certune.tasks.collective.mscclpp.verify import PlanReport, check_plan, verify_plan
 from certune.tasks.collective.mscclpp.write import dump_plan
 from certune.tasks.collective.schedule import Schedule
 
@@ -166,15 +166,18 @@ def lower(
     inplace: bool = True,
     threadblocks: int = 1,
     threads: int = 1024,
+    channel: PeerChannel = "memory",
 ) -> Plan:
-    """The plan that carries out `schedule` with memory channels.
+    """The plan that carries out `schedule` with memory or port channels.
 
+    Memory channels are for GPUs that reach each other's memory, port channels also for others.
     `threadblocks` thread blocks share every operation as a thread-block group. The plan admits
     the message sizes that its verification speaks of.
 
     Raises:
         InvalidInput: a collective that MSCCL++ does not execute, a rank that sends what it does
-            not hold, more sends or more of something than the executor has room for.
+            not hold, more sends or more of something than the executor has room for, or, over
+            port channels, a schedule that writes what may still be being sent.
     """
     collective: Collective = schedule.collective
     if collective.kind not in _NAMES:
@@ -206,11 +209,20 @@ def lower(
             waits=[Message(peer, relaxed=True) for peer in written],
         )
         state.steps.insert(0, first)
+        if channel == "port":
+            # A proxy reads after the put was handed to it. Who has what was sent says so, and
+            # nobody ends, or begins the next launch, before that.
+            last = Step(
+                signals=[Message(peer) for peer in sorted(writers[rank])],
+                waits=[Message(peer) for peer in written],
+            )
+            state.steps.append(last)
     gpus = pack(
         [state.steps for state in programs],
         (layout.inputs, layout.outputs),
         [state.slots for state in programs],
         threadblocks,
+        channel,
     )
     plan = Plan(name, _NAMES[collective.kind], "Simple", inplace, gpus, threads=threads)
     admitted = scope(plan)
@@ -218,7 +230,26 @@ def lower(
     largest = min(plan.max_message, admitted.largest)
     if largest < plan.alignment * message_chunks(plan):
         raise InvalidInput("no message size fits into 32-bit offsets", place="schedule")
-    return replace(plan, min_message=smallest, max_message=largest)
+    plan = replace(plan, min_message=smallest, max_message=largest)
+    if channel == "port":
+        _ordered(plan)
+    return plan
+
+
+def _ordered(plan: Plan) -> None:
+    """Refuse a plan over port channels in which a proxy still reads what is written again.
+
+    Memory channels are read at once; over port channels not every schedule can be carried out
+    without further messages.
+    """
+    failure = check_plan(plan).verdict.failure
+    if failure is not None:
+        told = failure.counterexample.sentence if failure.counterexample else failure.claim
+        raise InvalidInput(
+            f"over port channels {failure.name} is {failure.status.value}: {told}",
+            place="schedule",
+            remedy="use memory channels",
+        )
 
 
 def write_verified(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from certune.core import InvalidInput
 from certune.tasks.collective.mscclpp.layout import Place
@@ -21,6 +21,8 @@ from certune.tasks.collective.mscclpp.plan import (
     RemoteBuffer,
     ThreadBlock,
 )
+
+PeerChannel: TypeAlias = Literal["memory", "port"]
 
 # A block also begins with acquire and nop and ends with release.
 _ROOM = MAX_OPERATIONS - 3
@@ -90,13 +92,19 @@ class _Draft:
 _Segment: TypeAlias = list[_Draft]
 
 
-def _segments(steps: Sequence[Step], merge: bool) -> Iterator[_Segment]:
-    """The drafts between meetings of the threads, in order."""
+def _segments(steps: Sequence[Step], merge: bool, port: bool) -> Iterator[_Segment]:
+    """The drafts between meetings of the threads, in order.
+
+    Over port channels a put belongs to a channel, that of the signal that follows it.
+    """
     for step in steps:
         puts: _Segment = []
         by_buffer: dict[Buffer, list[_Run]] = defaultdict(list)
         for run in _runs([(p.peer, (p.source,), p.target) for p in step.puts], merge):
-            by_buffer[run.sources[0][0]].append(run)
+            if port:
+                puts.append(_Draft("put", peers=(run.peer,), runs=(run,)))
+            else:
+                by_buffer[run.sources[0][0]].append(run)
         for runs in by_buffer.values():
             # A put takes one buffer for all its sources.
             for first in range(0, len(runs), MAX_OPERANDS - 2):
@@ -128,13 +136,13 @@ def _segments(steps: Sequence[Step], merge: bool) -> Iterator[_Segment]:
             yield [_Draft("re", runs=(run,)) for run in _runs(sums, merge)]
 
 
-def _blocks(steps: Sequence[Step], merge: bool) -> list[list[_Segment]]:
+def _blocks(steps: Sequence[Step], merge: bool, port: bool) -> list[list[_Segment]]:
     """Segments shared out to consecutive thread blocks, within their limits."""
     blocks: list[list[_Segment]] = [[]]
     count = 0
     peers: set[int] = set()
     remote: set[tuple[int, Buffer]] = set()
-    for segment in _segments(steps, merge):
+    for segment in _segments(steps, merge, port):
         part: _Segment = []
         for draft in segment:
             here = set(draft.peers)
@@ -166,7 +174,8 @@ class _Links:
         taken: dict[tuple[int, int], list[int]] = defaultdict(list)
         for rank, blocks in enumerate(programs):
             for number, block in enumerate(blocks):
-                for draft in (draft for segment in block for draft in segment):
+                messages = (draft for segment in block for draft in segment if not draft.runs)
+                for draft in messages:
                     for peer in draft.peers:
                         if draft.name.endswith("signal"):
                             given[rank, peer].append(number)
@@ -187,14 +196,14 @@ class _Links:
             self.count[both] = max(self.count[both], len(numbers))
 
     def channel(self, rank: int, peer: int, link: int, copy: int, copies: int) -> int:
-        """The rank's memory channel for link `link` with `peer`, for one of several copies."""
+        """The rank's channel for link `link` with `peer`, for one of several copies."""
         before = sum(
             self.count[min(rank, other), max(rank, other)] for other in range(peer) if other != rank
         )
         return (before + link) * copies + copy
 
     def peers(self, rank: int, ranks: int, copies: int) -> tuple[int, ...]:
-        """`connected_to` of the rank's memory channels."""
+        """`connected_to` of the rank's channels."""
         return tuple(
             peer
             for peer in range(ranks)
@@ -207,9 +216,13 @@ class _Block:
     """Tables of a thread block, filled as its operations are written."""
 
     def __init__(
-        self, rank: int, group: tuple[int, int], remote: dict[tuple[int, Buffer], int]
+        self,
+        rank: int,
+        group: tuple[int, int],
+        remote: dict[tuple[int, Buffer], int],
+        kind: PeerChannel,
     ) -> None:
-        self.rank, self.group, self.buffers = rank, group, remote
+        self.rank, self.group, self.buffers, self.kind = rank, group, remote, kind
         self.channels: list[int] = []
         self.remote: list[int] = []
         self.operations: list[Operation] = []
@@ -229,8 +242,8 @@ class _Block:
         entry = self.buffers.setdefault((run.peer, run.target[0]), len(self.buffers))
         return Operand("remote", run.target[1], run.size, id=self._number(self.remote, entry))
 
-    def data(self, draft: _Draft) -> Operation:
-        """A data operation."""
+    def data(self, draft: _Draft, channels: tuple[int, ...] = ()) -> Operation:
+        """A data operation; a put over a port channel names the channel."""
         first = draft.runs[0]
         if draft.name == "put":
             sources = tuple(
@@ -239,7 +252,7 @@ class _Block:
             )
             targets = tuple(self.target(run) for run in draft.runs)
             return Operation(
-                "put", "memory", sources=sources, destinations=targets, group=self.group
+                "put", self.kind, channels, sources=sources, destinations=targets, group=self.group
             )
         sources = tuple(Operand("local", k, first.size, b) for b, k in first.sources)
         buffer, index = first.target
@@ -263,8 +276,8 @@ class _Block:
             )
         return ThreadBlock(
             tuple(self.operations),
-            {"memory": tuple(self.channels)} if self.channels else {},
-            {"memory": tuple(self.remote)} if self.remote else {},
+            {self.kind: tuple(self.channels)} if self.channels else {},
+            {self.kind: tuple(self.remote)} if self.remote else {},
         )
 
 
@@ -273,9 +286,13 @@ def pack(
     chunks: tuple[int, int],
     slots: Sequence[int],
     copies: int,
+    kind: PeerChannel = "memory",
 ) -> tuple[Gpu, ...]:
-    """The ranks of a plan; `copies` thread-block group members share every operation."""
-    shared = [_blocks(steps, copies == 1) for steps in programs]
+    """The ranks of a plan; `copies` thread-block group members share every operation.
+
+    Data and signals go over channels of one `kind`.
+    """
+    shared = [_blocks(steps, copies == 1, kind == "port") for steps in programs]
     links = _Links(shared)
     gpus = []
     for rank, blocks in enumerate(shared):
@@ -285,7 +302,7 @@ def pack(
             given: dict[int, int] = defaultdict(int)
             taken: dict[int, int] = defaultdict(int)
             for number, segments in enumerate(blocks):
-                block = _Block(rank, (copy, copies), buffers)
+                block = _Block(rank, (copy, copies), buffers, kind)
                 handed = copy * (len(blocks) - 1) + number
                 ops = block.operations
                 if number:
@@ -299,15 +316,18 @@ def pack(
                             continue
                         channels = []
                         for peer in draft.peers:
-                            signals = draft.name.endswith("signal")
-                            seen = given if signals else taken
-                            pair = (rank, peer) if signals else (peer, rank)
+                            waits = draft.name.endswith("wait")
+                            seen = taken if waits else given
+                            pair = (peer, rank) if waits else (rank, peer)
                             link = links.links[pair][seen[peer]]
-                            seen[peer] += 1
+                            seen[peer] += 0 if draft.runs else 1  # a put: of the next signal
                             channels.append(
                                 block.channel(links.channel(rank, peer, link, copy, copies))
                             )
-                        ops.append(Operation(draft.name, "memory", tuple(channels)))
+                        if draft.runs:
+                            ops.append(block.data(draft, tuple(channels)))
+                        else:
+                            ops.append(Operation(draft.name, kind, tuple(channels)))
                 if number + 1 < len(blocks):
                     ops += [Operation("nop"), Operation("sem_release", semaphores=(handed,))]
                 threadblocks.append(block.done())
@@ -316,9 +336,10 @@ def pack(
                 *chunks,
                 slots[rank],
                 tuple(threadblocks),
-                links.peers(rank, len(programs), copies),
+                memory=links.peers(rank, len(programs), copies) if kind == "memory" else (),
+                port=links.peers(rank, len(programs), copies) if kind == "port" else (),
                 remote_buffers=tuple(
-                    RemoteBuffer(peer, buffer, ("memory",)) for peer, buffer in buffers
+                    RemoteBuffer(peer, buffer, (kind,)) for peer, buffer in buffers
                 ),
                 semaphores=(0,) * (copies * (len(blocks) - 1)),
             )

@@ -11,6 +11,7 @@ from certune.core.errors import InvalidInput
 from certune.core.obligation import Counterexample, Obligation
 from certune.tasks.collective.collective import Collective
 from certune.tasks.collective.mscclpp.lower import lower
+from certune.tasks.collective.mscclpp.pack import PeerChannel
 from certune.tasks.collective.mscclpp.plan import Operation, Plan
 from certune.tasks.collective.mscclpp.read import read_plan
 from certune.tasks.collective.mscclpp.verify import check_plan
@@ -20,12 +21,15 @@ from certune.tasks.collective.targets.shown import obligation
 from certune.tasks.collective.targets.xml import IN_PLACE
 from certune.tasks.collective.topology import Topology
 
+MAX_SENDS = 100_000  # the executor has room for far fewer; laying out more takes minutes
+
 
 @dataclass(frozen=True)
 class PlanFile:
-    """A plan for calls in place or out of place."""
+    """A plan for calls in place or out of place, over channels of one kind."""
 
     in_place: bool
+    channel: PeerChannel = "memory"
 
     target = "mscclpp"
 
@@ -40,9 +44,13 @@ class PlanFile:
         Raises:
             InvalidInput: MSCCL++ cannot execute it, and why.
         """
+        if schedule.sends > MAX_SENDS:
+            raise InvalidInput(f"{schedule.sends} sends; a plan is written for up to {MAX_SENDS}")
         if self.in_place and schedule.collective.kind not in IN_PLACE:
             raise InvalidInput(f"{schedule.collective.kind} is not called in place")
-        return File(self.name, dump_plan(lower(schedule, inplace=self.in_place)))
+        return File(
+            self.name, dump_plan(lower(schedule, inplace=self.in_place, channel=self.channel))
+        )
 
 
 def check(
