@@ -35,7 +35,7 @@ def verify_candidate(task: str, path: Path, parameter: list[str], as_json: bool)
     data = read_file(path, "candidate")
     payload = Payload(opened.recognise(data), data)
     judged = judge(opened, payload, context())
-    bounds = opened.bounds(context())
+    bounds = opened.bounds(context()) if judged.verdict.met else ()
     if as_json:
         json.dump(
             {

@@ -86,13 +86,12 @@ def goal_metrics(goal: Goal) -> tuple[Metric, ...]:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one candidate may cost: payload size in bytes, judging time in seconds."""
+    """What one candidate may bring: the size of its payload in bytes."""
 
     payload_bytes: int = 64 * 2**20
-    seconds: float = 300.0
 
     def __post_init__(self) -> None:
-        if self.payload_bytes < 1 or not self.seconds > 0:
+        if self.payload_bytes < 1:
             raise InvalidInput("limits must be positive", place="limits")
 
 

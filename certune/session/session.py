@@ -116,9 +116,13 @@ class Session:
             LedgerError: nothing could be recorded.
         """
         identity = new_identity()
-        if rivals is None:
-            rivals = accepted_before(ledger, task.spec)
-        plan = encode(Plan.of(options or {}, list(rivals)))
+        # All that can be refused is judged before anything is recorded. What the project once
+        # accepted and does not hold any more is passed over; a rival that was named must hold.
+        standing = Standing(task)
+        lenient = rivals is None
+        found = accepted_before(ledger, task.spec) if rivals is None else rivals
+        rivals = standing.begin(found, context or Context(), lenient=lenient)
+        plan = encode(Plan.of(options or {}, rivals))
         assert isinstance(plan, Mapping)
         ledger.start(
             identity,
@@ -129,7 +133,8 @@ class Session:
             blobs=[rival.payload.data for rival in rivals],
         )
         session = cls(ledger, identity, task, context=context)
-        session._prepare(rivals)
+        session._standing = standing
+        session._prepare()
         return session
 
     @classmethod
@@ -149,16 +154,16 @@ class Session:
         session = cls(ledger, identity, task, context=context)
         if budget is not None:
             session.record = replace(session.record, budget=budget)
-        session._prepare(session._plan.load_rivals(ledger))
+        session._standing.begin(session._plan.load_rivals(ledger), session.context)
+        session._prepare()
         return session
 
-    def _prepare(self, rivals: Sequence[Rival]) -> None:
-        """Judge the baseline, the rivals and what this session accepted; claim known bounds."""
+    def _prepare(self) -> None:
+        """Claim known bounds, and judge again what this session accepted."""
         for bound in self.task.bounds(self.context):
             self._claim(bound)
         for bound in self.ledger.bounds(self.identity):
             self._claim(bound)
-        self._standing.begin(rivals, self.context)
         for trial in self._trials:
             if trial.accepted:
                 judged = judge(self.task, self.history.payload(trial), self.context)

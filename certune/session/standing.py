@@ -45,13 +45,18 @@ class Standing:
             if before.names.get(metric) != holder:
                 self._holders[metric] = judged.candidate
 
-    def begin(self, rivals: Iterable[Rival], context: Context) -> None:
-        """Judge the baseline and the rivals, and let them stand.
+    def begin(
+        self, rivals: Iterable[Rival], context: Context, *, lenient: bool = False
+    ) -> list[Rival]:
+        """Judge the baseline and the rivals, let them stand, and return those that do.
+
+        A rival that is not correct is left out when `lenient`.
 
         Raises:
             Crashed: the task's own baseline is not correct.
             InvalidInput: a rival is not correct.
         """
+        standing: list[Rival] = []
         baseline = self._task.baseline()
         if baseline is not None:
             judged = judge(self._task, baseline.payload, context)
@@ -64,6 +69,8 @@ class Standing:
             self._begin_with(f"the baseline {baseline.name}", baseline.payload, judged)
         for rival in rivals:
             judged = judge(self._task, rival.payload, context)
+            if not judged.verdict.met and lenient:
+                continue
             if not judged.verdict.met:
                 raise InvalidInput(
                     f"{rival.name} is {_failure(judged)}",
@@ -71,6 +78,8 @@ class Standing:
                     remedy="name another, or 'baseline' for the baseline alone",
                 )
             self._begin_with(rival.name, rival.payload, judged)
+            standing.append(rival)
+        return standing
 
     def _begin_with(self, name: str, payload: Payload, judged: Judged) -> None:
         values = judged.measurement.values if judged.measurement else {}

@@ -108,6 +108,32 @@ def test_a_named_incumbent_that_is_wrong_is_refused(ledger: Ledger) -> None:
         start(ledger, rivals=[Rival("mine", toy.payload(7))])
 
 
+def test_what_was_accepted_and_does_not_hold_any_more_is_passed_over(ledger: Ledger) -> None:
+    """As when a defect of the family was mended: the project is not stuck with its old mistake."""
+    submit(start(ledger), 60)
+
+    def mended(task: toy.ToyTask) -> toy.ToyTask:
+        found = task.elaborate
+
+        def elaborate(payload, context):
+            candidate = found(payload, context)
+            if candidate.value == 60:
+                raise InvalidInput("60 is no number any more")
+            return candidate
+
+        task.elaborate = elaborate
+        return task
+
+    session = start(ledger, mended(toy.ToyTask(toy.spec())))
+    assert session.incumbent.names == {"cost": "the baseline hundred"}
+
+
+def test_nothing_is_recorded_of_a_session_that_cannot_begin(ledger: Ledger) -> None:
+    with pytest.raises(InvalidInput):
+        start(ledger, rivals=[Rival("mine", toy.payload(7))])
+    assert ledger.sessions() == []
+
+
 def test_beyond_a_proven_bound_is_refused(ledger: Ledger) -> None:
     task = toy.ToyTask(toy.spec(), known_bounds=(toy.bound(5),))
     assert submit(start(ledger, task), 44).decision.reason == "beyond-bound"
