@@ -49,10 +49,7 @@ def test_the_main_job_finds_the_known_frontier_points(finished) -> None:
     folder, report = finished
     shown = certune(folder, "show", report["session"], "--json")
     points = {
-        tuple(
-            int(t["measurement"]["values"][name])
-            for name in ("chunks", "steps", "rounds")
-        )
+        tuple(int(t["measurement"]["values"][name]) for name in ("chunks", "steps", "rounds"))
         for t in json.loads(shown.stdout)["trials"]
         if t["measurement"]
     }
