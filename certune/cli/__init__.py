@@ -14,6 +14,7 @@ from certune.cli.files import explain, lint, verify
 from certune.cli.judge import check
 from certune.cli.look import agents, export, ledger_app, show, tasks
 from certune.cli.mcp import mcp
+from certune.cli.multicast import multicast
 from certune.cli.optimize import optimize, resume
 from certune.cli.prove import prove
 from certune.cli.topology import topology
@@ -57,6 +58,7 @@ app.command()(verify)
 app.command()(lint)
 app.command()(explain)
 app.command()(convert)
+app.command()(multicast)
 app.command()(prove)
 app.command()(check)
 app.command()(show)
