@@ -319,8 +319,11 @@ class TestReplay:
         path = tmp_path / "proposals.jsonl"
         path.write_text('{"payload": {"xs": [12]}}\n' + line)
         bench = Bench(tmp_path)
-        with pytest.raises(InvalidInput, match="line 2"):
-            bench.run(Replay, "replay", {"file": str(path)})
+        ended = bench.run(Replay, "replay", {"file": str(path)})
+        assert ended.stopped == "trouble"
+        assert isinstance(ended.trouble, InvalidInput)
+        assert "line 2" in ended.detail
+        assert bench.reasons == ["accepted"]
 
 
 def test_budget_spent_is_the_sessions_word_for_an_agent_that_cannot_pay(tmp_path):

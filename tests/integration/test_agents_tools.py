@@ -150,5 +150,7 @@ class TestAsk:
         assert ended.stopped == "trouble"
 
     def test_an_unknown_format_is_refused(self, tmp_path):
-        with pytest.raises(ConfigurationError, match="toy-sum"):
-            Bench(tmp_path).run(Ask, "ask", {"format": "toy-some"})
+        ended = Bench(tmp_path).run(Ask, "ask", {"format": "toy-some"})
+        assert ended.stopped == "trouble"
+        assert isinstance(ended.trouble, ConfigurationError)
+        assert "toy-sum" in ended.detail
