@@ -17,7 +17,7 @@ from certune.core.measurement import Bound, Comparison, Measurement, Taken
 from certune.core.obligation import Verdict
 from certune.core.spec import Goal, ImproveEach, Metric, Satisfy, goal_metrics
 from certune.core.status import Status
-from certune.core.trial import Decision, Ground
+from certune.core.trial import Decision, Ground, Trial
 
 _GROUND: Mapping[Taken, Ground] = {
     "modelled": "better-in-model",
@@ -162,3 +162,25 @@ def decide(
     if not better:
         return Decision("not-better", told)
     return Decision("accepted", told + suspicious, _GROUND[measurement.taken])
+
+
+def contradiction(bound: Bound, incumbent: Incumbent, trials: Iterable[Trial]) -> str | None:
+    """Why a proven bound and what was judged cannot both be right; None where they can.
+
+    `trials` are those whose acceptance the bound must not deny.
+    """
+    if bound.kind != "proven":
+        return None
+    for trial in trials:
+        values = trial.measurement.values if trial.measurement else {}
+        if trial.accepted and bound.beaten_by(values):
+            return (
+                f"the bound {bound.name!r} ({bound.claim}) contradicts trial {trial.number}, "
+                "which was accepted: one of the two proofs is wrong"
+            )
+    if not bound.scope and bound.beaten_by(incumbent.values):
+        return (
+            f"{incumbent.names[bound.metric.name]} is beyond the proven bound {bound.name!r} "
+            f"({bound.claim}): the task, the model or one of the two is wrong"
+        )
+    return None

@@ -58,6 +58,8 @@ class Replay:
     def _read(self, default: str) -> Iterator[Payload]:
         path = Path(self._file)
         try:
+            if not path.is_file():  # a pipe would never end
+                raise InvalidInput("no such file", place=self._file)
             if path.stat().st_size > _LONGEST_FILE:
                 raise InvalidInput(f"larger than {_LONGEST_FILE} bytes", place=self._file)
             lines = path.read_bytes().split(b"\n")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from certune.acceptance import Incumbent, decide
+from certune.acceptance import Incumbent, contradiction, decide
 from certune.core.agent import Agent, AgentFactory, AgentSetup, Brief, Notice
 from certune.core.budget import Budget, Spent
 from certune.core.candidate import Payload
@@ -34,6 +34,7 @@ from certune.core.trial import Proposal, Trial
 from certune.judging import Judged, check, elaborate, evaluate, judge
 from certune.ledger import Ledger
 from certune.session.evidence import Keeping, certify
+from certune.session.history import History
 from certune.session.plan import Plan, Rival, accepted_before, new_identity, now
 from certune.session.standing import Reference, Standing
 from certune.signing import Signer
@@ -177,9 +178,9 @@ class Session:
     # -- what agents see -------------------------------------------------------------------
 
     @property
-    def history(self) -> _History:
+    def history(self) -> History:
         """The live, read-only view that agents get."""
-        return _History(self)
+        return History(self)
 
     @property
     def trials(self) -> Sequence[Trial]:
@@ -372,13 +373,9 @@ class Session:
         """Take up a bound that trusted code has proven or estimated."""
         if any(encode(known) == encode(bound) for known in self._bounds):
             return
-        for trial in self._trials:
-            values = trial.measurement.values if trial.measurement else {}
-            if trial.accepted and bound.kind == "proven" and bound.beaten_by(values):
-                raise Crashed(
-                    f"the bound {bound.name!r} ({bound.claim}) contradicts trial {trial.number}, "
-                    "which was accepted: one of the two proofs is wrong"
-                )
+        told = contradiction(bound, self.incumbent, self._trials)
+        if told is not None:
+            raise Crashed(told)
         kept = self._keeping.texts(bound) if self._keeping else []
         self.ledger.record_bound(self.identity, bound, blobs=kept)
         self._bounds.append(bound)
@@ -454,21 +451,3 @@ class Session:
         if self.stopping:
             return "budget", "seconds", None
         return "exhausted", f"{agent.name} has nothing more to propose", None
-
-
-class _History:
-    """The live, read-only view of a session that agents get."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    @property
-    def trials(self) -> Sequence[Trial]:
-        return self._session.trials
-
-    @property
-    def bounds(self) -> Sequence[Bound]:
-        return self._session.bounds
-
-    def payload(self, trial: Trial) -> Payload:
-        return Payload(trial.payload_format, self._session.ledger.blob(trial.payload))

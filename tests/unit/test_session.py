@@ -139,6 +139,12 @@ def test_beyond_a_proven_bound_is_refused(ledger: Ledger) -> None:
     assert submit(start(ledger, task), 44).decision.reason == "beyond-bound"
 
 
+def test_an_incumbent_beyond_a_proven_bound_is_trouble(ledger: Ledger) -> None:
+    task = toy.ToyTask(toy.spec(), known_bounds=(toy.bound(5),))
+    with pytest.raises(Crashed, match="mine is beyond the proven bound"):
+        start(ledger, task, rivals=[Rival("mine", toy.payload(44))])
+
+
 def test_attempts_are_limited_and_counted_over_runs(ledger: Ledger) -> None:
     session = start(ledger, budget=Budget(attempts=2))
     submit(session, 7)
