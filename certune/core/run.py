@@ -6,8 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
+# finished: exit status 0. failed: another status. killed: a signal that no limit explains.
 Ending: TypeAlias = Literal[
-    "finished", "failed", "out-of-time", "out-of-memory", "too-much-output", "killed"
+    "finished",
+    "failed",
+    "killed",
+    "out-of-time",
+    "out-of-cpu",
+    "out-of-memory",
+    "file-too-large",
+    "too-many-processes",
+    "too-much-output",
 ]
 
 
