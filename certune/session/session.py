@@ -9,12 +9,11 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from certune.acceptance import Incumbent, contradiction, decide
-from certune.core.agent import Agent, AgentFactory, AgentSetup, Brief, Notice
+from certune.core.agent import Agent, AgentFactory, AgentSetup, Brief
 from certune.core.budget import Budget, Spent
 from certune.core.candidate import Payload
 from certune.core.codec import decode, encode
@@ -24,7 +23,6 @@ from certune.core.errors import (
     Crashed,
     InfrastructureError,
     LedgerError,
-    Unavailable,
 )
 from certune.core.family import Context, Task
 from certune.core.measurement import Bound, Comparison
@@ -35,30 +33,13 @@ from certune.judging import Judged, check, elaborate, evaluate, judge
 from certune.ledger import Ledger
 from certune.session.evidence import Keeping, certify
 from certune.session.history import History
+from certune.session.loop import Run, Watcher, propose
 from certune.session.plan import Plan, Rival, accepted_before, new_identity, now
 from certune.session.standing import Reference, Standing
 from certune.signing import Signer
 
-Event: TypeAlias = Trial | Bound | Notice
-Watcher: TypeAlias = Callable[[Event], None]
 
-Stopped: TypeAlias = Literal["exhausted", "nothing-better", "budget", "asked", "trouble"]
-
-# Trouble of our own may pass; this often in a row it does not.
-PATIENCE = 3
-
-
-@dataclass(frozen=True)
-class Run:
-    """How a run ended: why, which budget or trouble it was, and what it accepted."""
-
-    stopped: Stopped
-    detail: str
-    accepted: tuple[Trial, ...]
-    trouble: Exception | None = None
-
-
-def _nothing(_: Event) -> None:
+def _nothing(_: object) -> None:
     return None
 
 
@@ -316,6 +297,10 @@ class Session:
         """Ask a running session to stop; what is being judged is still recorded."""
         self._asked.set()
 
+    def asked(self) -> bool:
+        """Whether `stop` was called."""
+        return self._asked.is_set()
+
     @property
     def stopping(self) -> bool:
         """Whether the session was asked to stop or its time is over."""
@@ -395,7 +380,7 @@ class Session:
         before = len(self._trials)
         trouble: Exception | None = None
         try:
-            stopped, detail, trouble = self._loop(agent, budget)
+            stopped, detail, trouble = propose(self, agent, watch)
         except KeyboardInterrupt:
             stopped, detail = "asked", "interrupted"
         except LedgerError:
@@ -412,42 +397,3 @@ class Session:
         self._since = time.monotonic()
         accepted = tuple(trial for trial in self._trials[before:] if trial.accepted)
         return Run(stopped, detail, accepted, trouble)
-
-    def _loop(self, agent: Agent, budget: Budget) -> tuple[Stopped, str, Exception | None]:
-        failures = 0
-        proposals = agent.propose(self.ask(), self.history)
-        while True:
-            if self.nothing_better:
-                return "nothing-better", "", None
-            if self._asked.is_set():
-                return "asked", "", None
-            limit = budget.exhausted(self.spent)
-            if limit is not None:
-                return "budget", limit, None
-            try:
-                proposal = next(proposals, None)
-                if proposal is None:
-                    break
-            except BudgetSpent as error:
-                return "budget", str(error), None
-            except InfrastructureError as error:
-                failures += 1
-                if failures >= PATIENCE or isinstance(error, Unavailable):
-                    return "trouble", str(error), error
-                proposals = agent.propose(self.ask(), self.history)
-                continue
-            try:
-                self._watch(self.submit(proposal))
-                failures = 0
-            except BudgetSpent as error:
-                return "budget", str(error), None
-            except InfrastructureError as error:
-                self._watch(self._trials[-1])
-                failures += 1
-                if failures >= PATIENCE:
-                    return "trouble", str(error), error
-        if self._asked.is_set():
-            return "asked", "", None
-        if self.stopping:
-            return "budget", "seconds", None
-        return "exhausted", f"{agent.name} has nothing more to propose", None
