@@ -20,10 +20,13 @@ FORMATS = (*TARGETS, "mscclpp", "native")
 
 @guarded
 def convert(
-    file: Annotated[Path, typer.Argument(help="An XML file or a certune schedule.")],
+    file: Annotated[Path, typer.Argument(help="An XML file, MSCCL++ plan or certune schedule.")],
     to: Annotated[str, typer.Option("--to", help=f"One of: {', '.join(FORMATS)}.")],
     in_place: Annotated[
-        bool, typer.Option("--in-place", help="For calls in place; XML keeps what it is for.")
+        bool,
+        typer.Option(
+            "--in-place", help="For calls in place; a file for a runtime keeps what it is for."
+        ),
     ] = False,
     port: Annotated[
         bool,
@@ -36,9 +39,12 @@ def convert(
     """Write a program in another format, verified on both ends.
 
     An XML file is rewritten for another runtime as it is where that can run it, else through its
-    native schedule. MSCCL++ plans are written, not converted back. Example:
+    native schedule. An MSCCL++ plan goes through the schedule that it performs, where there is
+    one. Examples:
 
       certune convert algo.xml --to rccl -o rccl.xml
+
+      certune convert plan.json --to native -o schedule.json
     """
     from certune.core.errors import ConfigurationError, InvalidInput, nearest
 
@@ -61,25 +67,20 @@ def convert(
 
 
 def _converted(kind: Kind, data: bytes, to: str, in_place: bool, port: bool) -> bytes:
-    from certune.core.errors import InvalidInput
     from certune.tasks.collective.msccl.read import read
     from certune.tasks.collective.msccl.report import convert as convert_xml
     from certune.tasks.collective.schedule import dump_schedule
 
-    if kind == "mscclpp":
-        raise InvalidInput(
-            "MSCCL++ plans are not converted", remedy="convert what the plan was written from"
-        )
     if kind == "msccl" and to in TARGETS:
         return convert_xml(read(data), cast("Target", to))
-    schedule = _schedule(kind, data)
+    schedule, placed = _schedule(kind, data)
     if to == "native":
         return dump_schedule(schedule.normalised())
-    return _lowered(schedule, to, in_place, port)
+    return _lowered(schedule, to, in_place or placed, port)
 
 
-def _schedule(kind: Kind, data: bytes) -> Schedule:
-    """The native schedule of a right program.
+def _schedule(kind: Kind, data: bytes) -> tuple[Schedule, bool]:
+    """The native schedule of a right program, and whether it is to stay one for calls in place.
 
     Raises:
         InvalidInput: it is wrong, or no schedule performs it.
@@ -88,13 +89,24 @@ def _schedule(kind: Kind, data: bytes) -> Schedule:
     from certune.tasks.collective.dataflow import verify
     from certune.tasks.collective.msccl.read import read
     from certune.tasks.collective.msccl.report import to_schedule
+    from certune.tasks.collective.mscclpp.lift import lift
+    from certune.tasks.collective.mscclpp.read import read_plan
     from certune.tasks.collective.schedule import parse_schedule
+    from certune.tasks.collective.targets.xml import IN_PLACE
 
-    schedule = to_schedule(read(data)) if kind == "msccl" else parse_schedule(data)
+    placed = False
+    if kind == "mscclpp":
+        plan = read_plan(data)
+        schedule = lift(plan)
+        placed = plan.inplace and schedule.collective.kind in IN_PLACE
+    elif kind == "msccl":
+        schedule = to_schedule(read(data))
+    else:
+        schedule = parse_schedule(data)
     found = verify(schedule)
     if found is not None:
         raise InvalidInput(f"the schedule is wrong: {found.sentence}")
-    return schedule
+    return schedule, placed
 
 
 def _lowered(schedule: Schedule, to: str, in_place: bool, port: bool) -> bytes:

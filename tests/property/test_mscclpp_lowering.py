@@ -1,6 +1,8 @@
-"""Every right schedule becomes a plan that is proved, and that the interpreter finds right."""
+"""Every right schedule becomes a plan that is proved, that the interpreter finds right, and that
+lifts back to the same sends."""
 
 import json
+from collections import Counter
 
 from collective_strategies import right_schedules, topologies
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from mscclpp_interpreter import interpret
 
 from certune.tasks.collective.collective import Collective
+from certune.tasks.collective.mscclpp.lift import lift
 from certune.tasks.collective.mscclpp.lower import write_verified
 from certune.tasks.collective.mscclpp.plan import MAX_CHANNELS, MAX_OPERATIONS
 
@@ -26,6 +29,14 @@ def test_right_schedules_are_proved(data: st.DataObject) -> None:
     assert report.verdict.met, report.verdict.failure
     units = report.scope.cases[0].units
     assert interpret(written, units=units, seeds=(data.draw(st.integers(0, 9)),)) == set()
+    again = lift(report.plan)
+    assert again.collective == collective
+    columns = ("source", "destination", "chunk", "reduce")
+    before, after = (
+        Counter(zip(*(getattr(x, name).tolist() for name in columns), strict=True))
+        for x in (schedule, again)
+    )
+    assert before == after
     for gpu in report.plan.gpus:
         for block in gpu.threadblocks:
             assert block.expanded <= MAX_OPERATIONS

@@ -44,7 +44,8 @@ class Stuck:
 class Execution:
     """What a launch did.
 
-    `memory` is indexed by location; `undefined` lists reads of undefined memory.
+    `memory` is indexed by location; `undefined` lists reads of undefined memory, `applied` the
+    moves in the order in which they were carried out, with the rank that did.
     """
 
     program: Program
@@ -53,6 +54,7 @@ class Execution:
     events: list[Event] = field(default_factory=list)
     stuck: list[Stuck] = field(default_factory=list)
     undefined: list[tuple[Where, int, str]] = field(default_factory=list)
+    applied: list[tuple[int, Move]] = field(default_factory=list)
 
 
 class _Thread:
@@ -140,6 +142,7 @@ class _Machine:
 
     def apply(self, where: Where, move: Move) -> None:
         memory, packets = self.result.memory, self.result.packets
+        self.result.applied.append((where.rank, move))
         values: list[Value] = []
         for unit in range(move.units):
             total: Value | None = None
