@@ -12,7 +12,7 @@ from certune.core.codec import decode
 from certune.core.errors import InvalidInput, LedgerCorrupt
 from certune.core.measurement import Bound
 from certune.core.trial import Trial
-from certune.ledger.records import End, Head, Issued, Row, Start, genesis
+from certune.ledger.records import End, ErrorSpent, Head, Issued, Row, Start, genesis
 
 _BODIES: dict[str, type] = {
     "session": Start,
@@ -20,6 +20,7 @@ _BODIES: dict[str, type] = {
     "bound": Bound,
     "certificate": Issued,
     "end": End,
+    "error": ErrorSpent,
 }
 
 

@@ -50,9 +50,18 @@ def _first(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def _second(connection: sqlite3.Connection) -> None:
+    # Error spent on measured comparisons: a share can be had once.
+    connection.execute(
+        "CREATE UNIQUE INDEX error_share"
+        " ON records (json_extract(body, '$.spec'), json_extract(body, '$.number'))"
+        " WHERE kind = 'error'"
+    )
+
+
 # Migration i brings a ledger from schema i to schema i + 1. Records are never rewritten: the
 # chain is over their bytes.
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first,)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _second)
 
 
 @cache

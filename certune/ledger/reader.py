@@ -18,7 +18,7 @@ from certune.core.trial import Trial
 from certune.ledger import audit
 from certune.ledger.accounts import Account
 from certune.ledger.database import open_database, translated
-from certune.ledger.records import End, Head, Issued, Row, SessionRecord, Start, genesis
+from certune.ledger.records import End, ErrorSpent, Head, Issued, Row, SessionRecord, Start, genesis
 from certune.version import __version__
 
 T = TypeVar("T")
@@ -155,6 +155,14 @@ class Reader:
             else:
                 account.add_end(row.seq, self._body(End, row))
         return account.spent()
+
+    def errors(self, spec: str) -> list[ErrorSpent]:
+        """The error spent on measured comparisons under the spec with this digest, oldest first.
+
+        Of the whole project, whatever became of the comparisons.
+        """
+        condition = "kind = 'error' AND json_extract(body, '$.spec') = ?"
+        return [self._body(ErrorSpent, row) for row in self._rows(condition, spec)]
 
     def blob(self, digest: str) -> bytes:
         """The content with this digest.

@@ -10,7 +10,7 @@ from certune.core.budget import Budget
 from certune.core.canonical import DEEPEST, Json, digest, loads, sha256
 from certune.core.spec import TaskSpec
 
-Kind: TypeAlias = Literal["session", "trial", "bound", "certificate", "end"]
+Kind: TypeAlias = Literal["session", "trial", "bound", "certificate", "end", "error"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,21 @@ class Issued:
 
     certificate: str
     trial: int
+
+
+@dataclass(frozen=True)
+class ErrorSpent:
+    """Body of an ``error`` record: what one measured comparison may use up, before it begins.
+
+    `error` is the share of comparison `number` (from 1, over all sessions of the project under
+    the specification with digest `spec`) of the `total`; `artefact` is the candidate's digest.
+    """
+
+    spec: str
+    number: int
+    error: float
+    total: float
+    artefact: str
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from certune.core.spec import TaskSpec
 from certune.core.trial import Trial
 from certune.ledger.database import transaction
 from certune.ledger.reader import COLUMNS, Reader, text
-from certune.ledger.records import End, Issued, Kind, Start, chain
+from certune.ledger.records import End, ErrorSpent, Issued, Kind, Start, chain
+from certune.ledger.spending import DEFAULT_ERROR, share
 from certune.version import __version__
 
 _SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -134,6 +135,40 @@ class Ledger(Reader):
             self._store({sha256(blob): blob for blob in blobs})
             self._append(session, "bound", body)
             return True
+
+    def spend_error(
+        self, session: str, artefact: str, *, total: float = DEFAULT_ERROR
+    ) -> ErrorSpent:
+        """Spend the next share of the error budget of this project and the session's spec.
+
+        To be called before a measured comparison begins: once this returns, the share is spent,
+        whether the comparison ends or is killed, so that trying again until lucky does not help.
+        Sessions at the same time get different shares. `artefact` is the candidate's digest.
+
+        Raises:
+            InvalidInput: another total than the one that was spent from before, or none
+                between 0 and 1; a session that was never started.
+        """
+        if not 0 < total < 1:
+            raise InvalidInput(
+                f"an error budget of {total} is not between 0 and 1", place="error budget"
+            )
+        with transaction(self._connection, self.path):
+            started = self._started(session)
+            if started is None:
+                raise self._unknown(session)
+            earlier = self.errors(started.spec_digest)
+            if earlier and earlier[0].total != total:
+                raise InvalidInput(
+                    f"{total} is not the error budget that this project spends from under this "
+                    f"specification, which is {earlier[0].total}",
+                    place="error budget",
+                    remedy=f"use {earlier[0].total}, or another project folder",
+                )
+            number = len(earlier) + 1
+            spent = ErrorSpent(started.spec_digest, number, share(total, number), total, artefact)
+            self._append(session, "error", text(spent))
+        return spent
 
     def end(self, session: str, reason: str, seconds: float) -> None:
         """Record why a run of a session ended and the `seconds` that this run took."""

@@ -101,7 +101,7 @@ def test_a_newer_schema_is_told_as_such(tmp_path):
     with sqlite3.connect(path) as raw:
         raw.execute("PRAGMA user_version=7")
     raw.close()
-    refused(tmp_path, LedgerVersion, "schema 7, this one knows 1.; upgrade certune")
+    refused(tmp_path, LedgerVersion, "schema 7, this one knows 2.; upgrade certune")
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_reading_works_in_a_folder_that_cannot_be_written(tmp_path):
     assert [file.name for file in folder.iterdir()] == ["ledger.sqlite3"]
 
 
-def _second(connection):
+def _third(connection):
     connection.execute("CREATE TABLE notes (seq INTEGER PRIMARY KEY, text TEXT) STRICT")
 
 
@@ -198,7 +198,7 @@ def test_an_older_schema_is_migrated_and_its_chain_kept(tmp_path, monkeypatch):
     filled(tmp_path, trials=4)
     with Ledger.open(tmp_path) as ledger:
         head, trials = ledger.head(), ledger.trials("s1")
-        monkeypatch.setattr(database, "MIGRATIONS", (*database.MIGRATIONS, _second))
+        monkeypatch.setattr(database, "MIGRATIONS", (*database.MIGRATIONS, _third))
         with pytest.raises(LedgerVersion, match="written by an older certune; open it once"):
             Ledger.open(tmp_path, read_only=True)
         with Ledger.open(tmp_path) as migrated:
@@ -209,14 +209,14 @@ def test_an_older_schema_is_migrated_and_its_chain_kept(tmp_path, monkeypatch):
         # This one was open before and is of the older certune: it must not write any more.
         with pytest.raises(LedgerVersion, match="to another schema"):
             ledger.record_trial(trial(6), blobs=[payload(6)])
-    with pytest.raises(LedgerVersion, match="schema 2, this one knows 1"):
+    with pytest.raises(LedgerVersion, match="schema 3, this one knows 2"):
         Ledger.open(tmp_path)
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path, monkeypatch):
     filled(tmp_path, trials=4)
     with monkeypatch.context() as patched:
-        patched.setattr(database, "MIGRATIONS", (*database.MIGRATIONS, _second, _failing))
+        patched.setattr(database, "MIGRATIONS", (*database.MIGRATIONS, _third, _failing))
         with pytest.raises(LedgerError):
             Ledger.open(tmp_path)
     with Ledger.open(tmp_path) as ledger:
