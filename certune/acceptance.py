@@ -152,11 +152,17 @@ def decide(
     if measurement is None:
         return Decision("below-floor", "the goal is a number, and none was taken")
     if measurement.taken == "measured":
-        if comparison is None or comparison.outcome != "better":
-            outcome = "not compared" if comparison is None else comparison.outcome.replace("-", " ")
-            return Decision("not-better", f"measured against the incumbent: {outcome}")
+        if comparison is None:
+            return Decision("not-better", "measured, but not compared with the incumbent")
         low, high = comparison.interval
-        why = f"measured {comparison.ratio:.3f} times better ({low:.3f} to {high:.3f})"
+        told = f"measured {comparison.ratio:.3f} times better ({low:.3f} to {high:.3f})"
+        more = f": {comparison.reason}" if comparison.reason else ""
+        if comparison.outcome != "better":
+            outcome = comparison.outcome.replace("-", " ")
+            return Decision("not-better", f"{outcome} against the incumbent{more}")
+        if not 1 <= low <= comparison.ratio <= high:
+            return Decision("not-better", f"{told}, which contradicts itself")
+        why = f"{told} at an error of {comparison.error_spent:.2g}{more}"
         return Decision("accepted", why + suspicious, "measured-better")
     better, told = _better(goal, measurement.values, incumbent)
     if not better:

@@ -33,6 +33,9 @@ class Comparison:
 
     `ratio` is incumbent over candidate in cost (above 1 is better), `interval` its confidence
     interval, `error_spent` the probability of a wrong `better` that this comparison used up.
+    `least_effect` is the gain that was worth accepting, `samples` the ratios by wall and by CPU
+    clock of each pair of processes in their order, `seconds` what the comparison cost, and
+    `reason` says in words why it ended as it did.
     """
 
     outcome: Literal["better", "not-shown", "worse"]
@@ -40,6 +43,10 @@ class Comparison:
     interval: tuple[float, float]
     error_spent: float
     method: str
+    least_effect: float = 0.0
+    samples: tuple[tuple[float, float], ...] = ()
+    seconds: float = 0.0
+    reason: str = ""
 
 
 @dataclass(frozen=True)

@@ -136,6 +136,34 @@ def test_measured_needs_a_comparison_that_says_better() -> None:
         assert decide(GOAL, proved, measured, HELD, (), compared(outcome)).reason == "not-better"
     won = decide(GOAL, proved, measured, HELD, (), compared("better"))
     assert won.ground == "measured-better"
+    assert won.why == "measured 1.500 times better (1.200 to 1.800) at an error of 0.01"
+
+
+def test_why_a_comparison_ended_is_told():
+    measured = Measurement("measured", {"cost": Fraction(1)})
+    for outcome, said in (("better", "an error of 0.01"), ("not-shown", "not shown against")):
+        found = Comparison(outcome, 1.5, (1.2, 1.8), 0.01, "betting", reason="shown in 10 pairs")
+        decision = decide(GOAL, verdict(Status.PROVED), measured, HELD, (), found)
+        assert said in decision.why
+        assert decision.why.endswith(": shown in 10 pairs")
+
+
+@pytest.mark.parametrize(
+    ("ratio", "interval"), [(1.5, (0.9, 1.8)), (1.1, (1.2, 1.8)), (2.0, (1.2, 1.8)), (0.5, (0, 1))]
+)
+def test_a_comparison_that_contradicts_itself_accepts_nothing(ratio, interval):
+    measured = Measurement("measured", {"cost": Fraction(1)})
+    found = Comparison("better", ratio, interval, 0.01, "betting")
+    decision = decide(GOAL, verdict(Status.PROVED), measured, HELD, (), found)
+    assert decision.reason == "not-better"
+    assert "contradicts itself" in decision.why
+
+
+def test_a_measured_one_beyond_a_proven_bound_is_refused_whatever_was_compared():
+    measured = Measurement("measured", {"cost": Fraction(5)})
+    found = Comparison("better", 1.5, (1.2, 1.8), 0.01, "betting")
+    decision = decide(GOAL, verdict(Status.PROVED), measured, HELD, (toy.bound(6),), found)
+    assert decision.reason == "beyond-bound"
 
 
 def test_replayed_is_said_so() -> None:
