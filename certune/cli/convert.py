@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -13,9 +14,21 @@ from certune.cli.guard import guarded, read_file
 
 if TYPE_CHECKING:
     from certune.tasks.collective.msccl.program import Target
+    from certune.tasks.collective.mscclpp.lower import Protocol
+    from certune.tasks.collective.mscclpp.pack import PeerChannel
     from certune.tasks.collective.schedule import Schedule
 
 FORMATS = (*TARGETS, "mscclpp", "native")
+PROTOCOLS = ("Simple", "LL")
+
+
+@dataclass(frozen=True)
+class _Form:
+    """For calls in place or not; channels and protocol are of plans."""
+
+    in_place: bool
+    channel: PeerChannel
+    protocol: Protocol
 
 
 @guarded
@@ -32,6 +45,10 @@ def convert(
         bool,
         typer.Option("--port", help="MSCCL++ over port channels, as between nodes."),
     ] = False,
+    protocol: Annotated[
+        str,
+        typer.Option("--protocol", help="Of an MSCCL++ plan: Simple, or LL for small messages."),
+    ] = "Simple",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A file; standard output if not given.")
     ] = None,
@@ -45,6 +62,8 @@ def convert(
       certune convert algo.xml --to rccl -o rccl.xml
 
       certune convert plan.json --to native -o schedule.json
+
+      certune convert schedule.json --to mscclpp --in-place --protocol LL -o small.json
     """
     from certune.core.errors import ConfigurationError, InvalidInput, nearest
 
@@ -52,9 +71,18 @@ def convert(
         raise ConfigurationError(
             f"unknown format {to[:40]!r}", place="--to", remedy=nearest(to, FORMATS)
         )
+    if protocol not in PROTOCOLS:
+        raise ConfigurationError(
+            f"unknown protocol {protocol[:40]!r}",
+            place="--protocol",
+            remedy=nearest(protocol, PROTOCOLS),
+        )
+    if to != "mscclpp" and (port or protocol != "Simple"):
+        raise ConfigurationError("--port and --protocol are of MSCCL++ plans", place="--to")
     data = read_file(file, "file")
+    form = _Form(in_place, "port" if port else "memory", cast("Protocol", protocol))
     try:
-        written = _converted(recognise(data, str(file)), data, to, in_place, port)
+        written = _converted(recognise(data, str(file)), data, to, form)
     except InvalidInput as error:
         raise error.within(str(file)) from None
     if output is None:
@@ -66,7 +94,7 @@ def convert(
         raise InvalidInput(f"cannot be written: {error.strerror}", place=str(output)) from None
 
 
-def _converted(kind: Kind, data: bytes, to: str, in_place: bool, port: bool) -> bytes:
+def _converted(kind: Kind, data: bytes, to: str, form: _Form) -> bytes:
     from certune.tasks.collective.msccl.read import read
     from certune.tasks.collective.msccl.report import convert as convert_xml
     from certune.tasks.collective.schedule import dump_schedule
@@ -76,7 +104,7 @@ def _converted(kind: Kind, data: bytes, to: str, in_place: bool, port: bool) -> 
     schedule, placed = _schedule(kind, data)
     if to == "native":
         return dump_schedule(schedule.normalised())
-    return _lowered(schedule, to, in_place or placed, port)
+    return _lowered(schedule, to, replace(form, in_place=form.in_place or placed))
 
 
 def _schedule(kind: Kind, data: bytes) -> tuple[Schedule, bool]:
@@ -109,7 +137,7 @@ def _schedule(kind: Kind, data: bytes) -> tuple[Schedule, bool]:
     return schedule, placed
 
 
-def _lowered(schedule: Schedule, to: str, in_place: bool, port: bool) -> bytes:
+def _lowered(schedule: Schedule, to: str, form: _Form) -> bytes:
     """The file for a runtime, verified as it was written."""
     from certune.core.errors import Crashed
     from certune.tasks.collective.msccl.report import verify_file
@@ -118,11 +146,11 @@ def _lowered(schedule: Schedule, to: str, in_place: bool, port: bool) -> bytes:
     from certune.tasks.collective.targets.xml import XmlFile
 
     if to == "mscclpp":
-        written = PlanFile(in_place, "port" if port else "memory").write(schedule).data
+        written = PlanFile(form.in_place, form.channel, form.protocol).write(schedule).data
         right = verify_plan(written).verdict.met
     else:
         target = cast("Target", to)
-        written = XmlFile(target, in_place).write(schedule).data
+        written = XmlFile(target, form.in_place).write(schedule).data
         right = verify_file(written, target=target).clean
     if not right:
         raise Crashed("what was written is not right: this is a defect of certune")

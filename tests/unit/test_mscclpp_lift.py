@@ -12,10 +12,11 @@ from certune.tasks.collective import baselines, library
 from certune.tasks.collective.collective import Collective, Kind
 from certune.tasks.collective.dataflow import verify
 from certune.tasks.collective.msccl.report import verify_file
+from certune.tasks.collective.mscclpp.drafts import Message, Put, Step, segments
 from certune.tasks.collective.mscclpp.earliest import earliest
 from certune.tasks.collective.mscclpp.lift import lift
 from certune.tasks.collective.mscclpp.lower import lower
-from certune.tasks.collective.mscclpp.pack import Message, Put, Step, pack
+from certune.tasks.collective.mscclpp.pack import pack
 from certune.tasks.collective.mscclpp.plan import Plan
 from certune.tasks.collective.mscclpp.read import read_plan
 from certune.tasks.collective.mscclpp.verify import check_plan, verify_plan
@@ -55,7 +56,8 @@ def exchange(programs: list[list[Step]], slots: int, kind: str = "allreduce") ->
                 waits=[Message(peer, relaxed=True) for peer in everyone[rank]],
             ),
         )
-    gpus = pack(programs, (1, 1), [slots] * len(programs), 1)
+    listed = [list(segments(steps, True)) for steps in programs]
+    gpus = pack(listed, (1, 1), [slots] * len(programs), 1)
     plan = Plan("by hand", kind, "Simple", True, gpus, max_message=2**20)
     assert check_plan(plan).verdict.met, check_plan(plan).verdict.failure
     return plan

@@ -1,4 +1,4 @@
-"""A native schedule as an execution plan: memory channels, protocol Simple.
+"""A native schedule as an execution plan, by protocol Simple; by packets see `packets`.
 
 The program of a rank: tell every rank that will write here that the kernel has started, and wait
 for the same from every rank that will be written to (relaxed: only time matters). Then step by
@@ -18,11 +18,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
 
 from certune.core import InvalidInput
 from certune.tasks.collective.collective import Collective
+from certune.tasks.collective.mscclpp import packets
+from certune.tasks.collective.mscclpp.drafts import Message, Put, Segment, Step, segments
 from certune.tasks.collective.mscclpp.layout import Layout, Place
-from certune.tasks.collective.mscclpp.pack import Message, PeerChannel, Put, Step, pack
+from certune.tasks.collective.mscclpp.pack import PeerChannel, pack
 from certune.tasks.collective.mscclpp.plan import MAX_OPERANDS, Plan
 from certune.tasks.collective.mscclpp.sizes import message_chunks, scope
 from certune.tasks.collective.mscclpp.verify import PlanReport, check_plan, verify_plan
@@ -36,6 +39,8 @@ _NAMES = {
     "alltoall": "alltoall",
 }
 MAX_SENDS = 2**20
+
+Protocol: TypeAlias = Literal["Simple", "LL"]
 
 
 @dataclass
@@ -159,42 +164,10 @@ def _programs(schedule: Schedule, layout: Layout) -> list[_Rank]:
     return ranks
 
 
-def lower(
-    schedule: Schedule,
-    *,
-    name: str = "certune",
-    inplace: bool = True,
-    threadblocks: int = 1,
-    threads: int = 1024,
-    channel: PeerChannel = "memory",
-) -> Plan:
-    """The plan that carries out `schedule` with memory or port channels.
-
-    Memory channels are for GPUs that reach each other's memory, port channels also for others.
-    `threadblocks` thread blocks share every operation as a thread-block group. The plan admits
-    the message sizes that its verification speaks of.
-
-    Raises:
-        InvalidInput: a collective that MSCCL++ does not execute, a rank that sends what it does
-            not hold, more sends or more of something than the executor has room for, or, over
-            port channels, a schedule that writes what may still be being sent.
-    """
-    collective: Collective = schedule.collective
-    if collective.kind not in _NAMES:
-        raise InvalidInput(
-            f"MSCCL++ plans have no {collective.kind}",
-            place="collective",
-            remedy="lower " + ", ".join(sorted(_NAMES)),
-        )
-    if schedule.sends > MAX_SENDS:
-        raise InvalidInput(
-            f"{schedule.sends} sends", place="schedule", remedy=f"at most {MAX_SENDS}"
-        )
-    if not 1 <= threadblocks <= 32:
-        raise InvalidInput(
-            f"{threadblocks} thread blocks", place="threadblocks", remedy="give 1 to 32"
-        )
-    layout = Layout(collective, inplace)
+def _signalled(
+    schedule: Schedule, layout: Layout, merge: bool, channel: PeerChannel
+) -> tuple[list[list[Segment]], list[int]]:
+    """The segments of every rank by protocol Simple, and its slots of scratch."""
     programs = _programs(schedule, layout)
     # Before anything is put: who will write here may, and those written to have said so.
     writers = [set[int]() for _ in programs]
@@ -217,38 +190,97 @@ def lower(
                 waits=[Message(peer) for peer in written],
             )
             state.steps.append(last)
-    gpus = pack(
-        [state.steps for state in programs],
-        (layout.inputs, layout.outputs),
+    port = channel == "port"
+    return (
+        [list(segments(state.steps, merge, port)) for state in programs],
         [state.slots for state in programs],
-        threadblocks,
-        channel,
     )
-    plan = Plan(name, _NAMES[collective.kind], "Simple", inplace, gpus, threads=threads)
+
+
+def lower(
+    schedule: Schedule,
+    *,
+    name: str = "certune",
+    inplace: bool = True,
+    threadblocks: int = 1,
+    threads: int = 1024,
+    channel: PeerChannel = "memory",
+    protocol: Protocol = "Simple",
+) -> Plan:
+    """The plan that carries out `schedule` with memory or port channels.
+
+    Memory channels are for GPUs that reach each other's memory, port channels also for others.
+    Protocol LL sends packets, over memory channels only: for small messages, where waiting for
+    signals takes longer than moving twice the data. `threadblocks` thread blocks share every
+    operation as a thread-block group. The plan admits the message sizes that its verification
+    speaks of.
+
+    Raises:
+        InvalidInput: a collective that MSCCL++ does not execute, a rank that sends what it does
+            not hold, more sends or more of something than the executor has room for, or, over
+            port channels or by packets, a schedule that writes what may still be being read.
+    """
+    collective: Collective = schedule.collective
+    if collective.kind not in _NAMES:
+        raise InvalidInput(
+            f"MSCCL++ plans have no {collective.kind}",
+            place="collective",
+            remedy="lower " + ", ".join(sorted(_NAMES)),
+        )
+    if schedule.sends > MAX_SENDS:
+        raise InvalidInput(
+            f"{schedule.sends} sends", place="schedule", remedy=f"at most {MAX_SENDS}"
+        )
+    if not 1 <= threadblocks <= 32:
+        raise InvalidInput(
+            f"{threadblocks} thread blocks", place="threadblocks", remedy="give 1 to 32"
+        )
+    if protocol == "LL" and channel != "memory":
+        raise InvalidInput(
+            "packets go over memory channels only", place="protocol", remedy="use protocol Simple"
+        )
+    layout = Layout(collective, inplace)
+    merge = threadblocks == 1
+    if protocol == "LL":
+        listed, slots = packets.programs(_steps(schedule), layout, merge)
+    else:
+        listed, slots = _signalled(schedule, layout, merge, channel)
+    gpus = pack(listed, (layout.inputs, layout.outputs), slots, threadblocks, channel)
+    plan = Plan(
+        name,
+        _NAMES[collective.kind],
+        protocol,
+        inplace,
+        gpus,
+        threads=threads,
+        double_scratch=protocol == "LL",
+    )
     admitted = scope(plan)
     smallest = admitted.smallest if threadblocks > 1 else 0
     largest = min(plan.max_message, admitted.largest)
     if largest < plan.alignment * message_chunks(plan):
         raise InvalidInput("no message size fits into 32-bit offsets", place="schedule")
     plan = replace(plan, min_message=smallest, max_message=largest)
-    if channel == "port":
+    if channel == "port" or protocol == "LL":
         _ordered(plan)
     return plan
 
 
 def _ordered(plan: Plan) -> None:
-    """Refuse a plan over port channels in which a proxy still reads what is written again.
+    """Refuse a plan in which a proxy, or a reader of packets, may still read what is written.
 
-    Memory channels are read at once; over port channels not every schedule can be carried out
-    without further messages.
+    With signals over memory channels every schedule is safe; over port channels and by packets
+    not every one can be carried out without further messages.
     """
     failure = check_plan(plan).verdict.failure
     if failure is not None:
         told = failure.counterexample.sentence if failure.counterexample else failure.claim
+        small = plan.protocol == "LL"
         raise InvalidInput(
-            f"over port channels {failure.name} is {failure.status.value}: {told}",
+            f"{'by packets' if small else 'over port channels'} {failure.name} is "
+            f"{failure.status.value}: {told}",
             place="schedule",
-            remedy="use memory channels",
+            remedy="use protocol Simple" if small else "use memory channels",
         )
 
 
@@ -259,12 +291,20 @@ def write_verified(
     inplace: bool = True,
     threadblocks: int = 1,
     threads: int = 1024,
+    protocol: Protocol = "Simple",
 ) -> tuple[bytes, PlanReport]:
     """The file of the lowered schedule, and what is proven of the file as it is written.
 
     Raises:
         InvalidInput: as `lower` and `dump_plan` raise.
     """
-    plan = lower(schedule, name=name, inplace=inplace, threadblocks=threadblocks, threads=threads)
+    plan = lower(
+        schedule,
+        name=name,
+        inplace=inplace,
+        threadblocks=threadblocks,
+        threads=threads,
+        protocol=protocol,
+    )
     data = dump_plan(plan)
     return data, verify_plan(data)

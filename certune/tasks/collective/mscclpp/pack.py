@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
 from certune.core import InvalidInput
+from certune.tasks.collective.mscclpp.drafts import HERE, Draft, Run, Segment, Target
 from certune.tasks.collective.mscclpp.layout import Place
 from certune.tasks.collective.mscclpp.plan import (
     MAX_CHANNELS,
-    MAX_CHANNELS_PER_OPERATION,
-    MAX_OPERANDS,
     MAX_OPERATIONS,
+    PACKET_OPERATIONS,
     Buffer,
     Gpu,
     Operand,
@@ -27,126 +26,21 @@ PeerChannel: TypeAlias = Literal["memory", "port"]
 # A block also begins with acquire and nop and ends with release.
 _ROOM = MAX_OPERATIONS - 3
 _PEERS = MAX_CHANNELS // 2
+# One source for all destinations, or one destination for all sources; others go pair by pair.
+_SINGLE = frozenset(("copy", "re", "upkt", "repkt", "respkt", "rppkt"))
 
 
-@dataclass(frozen=True)
-class Put:
-    """What lies at `source` goes to `target` of rank `peer`."""
-
-    peer: int
-    source: Place
-    target: Place
-
-
-@dataclass(frozen=True)
-class Message:
-    """A signal to, or a wait for, rank `peer`."""
-
-    peer: int
-    relaxed: bool = False
-
-
-@dataclass
-class Step:
-    """Puts, then signals, then waits, then local work; threads meet in between."""
-
-    puts: list[Put] = field(default_factory=list)
-    signals: list[Message] = field(default_factory=list)
-    waits: list[Message] = field(default_factory=list)
-    copies: list[tuple[Place, Place]] = field(default_factory=list)
-    sums: list[tuple[tuple[Place, ...], Place]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Run:
-    """Consecutive chunks: `sources` and `target` are the first of `size`."""
-
-    sources: tuple[Place, ...]
-    target: Place
-    size: int
-    peer: int = -1
-
-
-def _runs(moves: Sequence[tuple[int, tuple[Place, ...], Place]], merge: bool) -> list[_Run]:
-    """Moves as runs, joined where all their places follow on each other."""
-    runs: list[_Run] = []
-    for peer, sources, target in sorted(moves, key=lambda x: (x[0], x[2])):
-        if merge and runs:
-            last = runs[-1]
-            follows = [(b, k + last.size) for b, k in (*last.sources, last.target)]
-            if last.peer == peer and follows == [*sources, target]:
-                runs[-1] = _Run(last.sources, last.target, last.size + 1, peer)
-                continue
-        runs.append(_Run(sources, target, 1, peer))
-    return runs
-
-
-# An operation whose channels and remote buffers are still peers and buffers.
-@dataclass(frozen=True)
-class _Draft:
-    name: str
-    peers: tuple[int, ...] = ()
-    runs: tuple[_Run, ...] = ()
-
-
-_Segment: TypeAlias = list[_Draft]
-
-
-def _segments(steps: Sequence[Step], merge: bool, port: bool) -> Iterator[_Segment]:
-    """The drafts between meetings of the threads, in order.
-
-    Over port channels a put belongs to a channel, that of the signal that follows it.
-    """
-    for step in steps:
-        puts: _Segment = []
-        by_buffer: dict[Buffer, list[_Run]] = defaultdict(list)
-        for run in _runs([(p.peer, (p.source,), p.target) for p in step.puts], merge):
-            if port:
-                puts.append(_Draft("put", peers=(run.peer,), runs=(run,)))
-            else:
-                by_buffer[run.sources[0][0]].append(run)
-        for runs in by_buffer.values():
-            # A put takes one buffer for all its sources.
-            for first in range(0, len(runs), MAX_OPERANDS - 2):
-                puts.append(_Draft("put", runs=tuple(runs[first : first + MAX_OPERANDS - 2])))
-        yield puts
-        meeting: _Segment = []
-        for names, messages in (
-            (("signal", "rlxsignal"), step.signals),
-            (("wait", "rlxwait"), step.waits),
-        ):
-            for relaxed in (False, True):
-                peers = [m.peer for m in messages if m.relaxed == relaxed]
-                for first in range(0, len(peers), MAX_CHANNELS_PER_OPERATION):
-                    part = tuple(peers[first : first + MAX_CHANNELS_PER_OPERATION])
-                    meeting.append(_Draft(names[relaxed], part))
-        yield meeting
-        yield [
-            _Draft("copy", runs=(run,))
-            for run in _runs([(-1, (a,), b) for a, b in step.copies], merge)
-        ]
-        rounds: list[list[tuple[int, tuple[Place, ...], Place]]] = []
-        times: dict[Place, int] = defaultdict(int)
-        for sources, target in step.sums:
-            if times[target] == len(rounds):
-                rounds.append([])
-            rounds[times[target]].append((-1, sources, target))
-            times[target] += 1
-        for sums in rounds:
-            yield [_Draft("re", runs=(run,)) for run in _runs(sums, merge)]
-
-
-def _blocks(steps: Sequence[Step], merge: bool, port: bool) -> list[list[_Segment]]:
+def _blocks(segments: Iterable[Segment]) -> list[list[Segment]]:
     """Segments shared out to consecutive thread blocks, within their limits."""
-    blocks: list[list[_Segment]] = [[]]
+    blocks: list[list[Segment]] = [[]]
     count = 0
     peers: set[int] = set()
     remote: set[tuple[int, Buffer]] = set()
-    for segment in _segments(steps, merge, port):
-        part: _Segment = []
+    for segment in segments:
+        part: Segment = []
         for draft in segment:
             here = set(draft.peers)
-            there = {(run.peer, run.target[0]) for run in draft.runs if run.peer >= 0}
+            there = set(draft.remote)
             full = (
                 count + len(part) + 2 > _ROOM
                 or len(peers | here) > _PEERS
@@ -169,7 +63,7 @@ def _blocks(steps: Sequence[Step], merge: bool, port: bool) -> list[list[_Segmen
 class _Links:
     """The channels: for every pair of blocks of two ranks that exchange signals, one."""
 
-    def __init__(self, programs: Sequence[list[list[_Segment]]]) -> None:
+    def __init__(self, programs: Sequence[list[list[Segment]]]) -> None:
         given: dict[tuple[int, int], list[int]] = defaultdict(list)
         taken: dict[tuple[int, int], list[int]] = defaultdict(list)
         for rank, blocks in enumerate(programs):
@@ -194,6 +88,14 @@ class _Links:
             ]
             both = (min(pair), max(pair))
             self.count[both] = max(self.count[both], len(numbers))
+        # Packets need no signals, but a channel to reach the peer's memory by.
+        for rank, blocks in enumerate(programs):
+            for block in blocks:
+                for draft in (draft for segment in block for draft in segment):
+                    if draft.name in PACKET_OPERATIONS:
+                        for peer, _ in draft.remote:
+                            both = (min(rank, peer), max(rank, peer))
+                            self.count[both] = max(self.count[both], 1)
 
     def channel(self, rank: int, peer: int, link: int, copy: int, copies: int) -> int:
         """The rank's channel for link `link` with `peer`, for one of several copies."""
@@ -237,29 +139,33 @@ class _Block:
         """The block's own number of one of the rank's channels."""
         return self._number(self.channels, number)
 
-    def target(self, run: _Run) -> Operand:
-        """The remote operand of a run."""
-        entry = self.buffers.setdefault((run.peer, run.target[0]), len(self.buffers))
-        return Operand("remote", run.target[1], run.size, id=self._number(self.remote, entry))
+    def target(self, target: Target, size: int) -> Operand:
+        """The operand of a target."""
+        peer, (buffer, index) = target
+        if peer == HERE:
+            return Operand("local", index, size, buffer)
+        entry = self.buffers.setdefault((peer, buffer), len(self.buffers))
+        return Operand("remote", index, size, id=self._number(self.remote, entry))
 
-    def data(self, draft: _Draft, channels: tuple[int, ...] = ()) -> Operation:
+    def data(self, draft: Draft, channels: tuple[int, ...] = ()) -> Operation:
         """A data operation; a put over a port channel names the channel."""
-        first = draft.runs[0]
-        if draft.name == "put":
-            sources = tuple(
-                Operand("local", run.sources[0][1], run.size, run.sources[0][0])
-                for run in draft.runs
-            )
-            targets = tuple(self.target(run) for run in draft.runs)
-            return Operation(
-                "put", self.kind, channels, sources=sources, destinations=targets, group=self.group
-            )
-        sources = tuple(Operand("local", k, first.size, b) for b, k in first.sources)
-        buffer, index = first.target
-        target = (Operand("local", index, first.size, buffer),)
-        reduce = "sum" if draft.name == "re" else None
+        remote = any(True for _ in draft.remote)
+        if draft.name in _SINGLE and len(draft.runs) != 1:
+            raise AssertionError(f"{draft.name} has one run")
+
+        def source(place: Place, run: Run) -> Operand:
+            return Operand("local", place[1], run.size, place[0])
+
         return Operation(
-            draft.name, sources=sources, destinations=target, group=self.group, reduce=reduce
+            draft.name,
+            self.kind if remote else None,
+            channels,
+            sources=tuple(source(place, run) for run in draft.runs for place in run.sources),
+            destinations=tuple(
+                self.target(target, run.size) for run in draft.runs for target in run.targets
+            ),
+            group=self.group,
+            reduce="sum" if draft.name in ("re", "repkt", "respkt") else None,
         )
 
     def done(self) -> ThreadBlock:
@@ -282,7 +188,7 @@ class _Block:
 
 
 def pack(
-    programs: Sequence[Sequence[Step]],
+    programs: Sequence[Iterable[Segment]],
     chunks: tuple[int, int],
     slots: Sequence[int],
     copies: int,
@@ -292,7 +198,7 @@ def pack(
 
     Data and signals go over channels of one `kind`.
     """
-    shared = [_blocks(steps, copies == 1, kind == "port") for steps in programs]
+    shared = [_blocks(segments) for segments in programs]
     links = _Links(shared)
     gpus = []
     for rank, blocks in enumerate(shared):
@@ -313,6 +219,9 @@ def pack(
                     for draft in segment:
                         if not draft.peers:
                             ops.append(block.data(draft))
+                            if draft.name in PACKET_OPERATIONS:
+                                for peer, _ in draft.remote:
+                                    block.channel(links.channel(rank, peer, 0, copy, copies))
                             continue
                         channels = []
                         for peer in draft.peers:

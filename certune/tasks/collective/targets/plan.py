@@ -10,7 +10,7 @@ from certune.core.candidate import File
 from certune.core.errors import InvalidInput
 from certune.core.obligation import Counterexample, Obligation
 from certune.tasks.collective.collective import Collective
-from certune.tasks.collective.mscclpp.lower import lower
+from certune.tasks.collective.mscclpp.lower import Protocol, lower
 from certune.tasks.collective.mscclpp.pack import PeerChannel
 from certune.tasks.collective.mscclpp.plan import Operation, Plan
 from certune.tasks.collective.mscclpp.read import read_plan
@@ -26,10 +26,11 @@ MAX_SENDS = 100_000  # the executor has room for far fewer; laying out more take
 
 @dataclass(frozen=True)
 class PlanFile:
-    """A plan for calls in place or out of place, over channels of one kind."""
+    """A plan for calls in place or out of place, over channels of one kind, by one protocol."""
 
     in_place: bool
     channel: PeerChannel = "memory"
+    protocol: Protocol = "Simple"
 
     target = "mscclpp"
 
@@ -48,9 +49,8 @@ class PlanFile:
             raise InvalidInput(f"{schedule.sends} sends; a plan is written for up to {MAX_SENDS}")
         if self.in_place and schedule.collective.kind not in IN_PLACE:
             raise InvalidInput(f"{schedule.collective.kind} is not called in place")
-        return File(
-            self.name, dump_plan(lower(schedule, inplace=self.in_place, channel=self.channel))
-        )
+        plan = lower(schedule, inplace=self.in_place, channel=self.channel, protocol=self.protocol)
+        return File(self.name, dump_plan(plan))
 
 
 def check(
