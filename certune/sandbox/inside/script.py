@@ -1,0 +1,44 @@
+"""Entry: run a Python program; what it prints is its output, what it says on stderr is told.
+
+Descriptors: the job (see `pack`), and where the output goes. The program runs as `__main__` and
+finds its inputs in the global `inputs`, a dict of names and bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from certune.sandbox.inside import status
+
+
+def pack(program: bytes, inputs: dict[str, bytes]) -> bytes:
+    """A job as bytes: sizes and names in lines, an empty line, then everything end to end."""
+    named = [("", program), *inputs.items()]
+    head = "".join(f"{len(content)} {name.encode().hex()}\n" for name, content in named)
+    return head.encode() + b"\n" + b"".join(content for _, content in named)
+
+
+def unpack(job: bytes) -> tuple[bytes, dict[str, bytes]]:
+    """The program and its inputs."""
+    head, _, rest = job.partition(b"\n\n")
+    contents, at = {}, 0
+    for line in head.splitlines():
+        size, _, name = line.partition(b" ")
+        contents[bytes.fromhex(name.decode()).decode()] = rest[at : at + int(size)]
+        at += int(size)
+    return contents.pop(""), contents
+
+
+def main(fds: tuple[int, ...]) -> None:
+    """Run the program of the first descriptor with its standard output on the second."""
+    source, output = fds
+    with open(source, "rb", buffering=0) as file:
+        program, inputs = unpack(file.read())
+    os.dup2(output, 1)
+    os.close(output)
+    module = type(sys)("__main__")
+    module.__dict__["inputs"] = inputs
+    sys.modules["__main__"] = module
+    status.loaded()
+    exec(compile(program, "<program>", "exec", dont_inherit=True), module.__dict__)  # noqa: S102

@@ -1,0 +1,123 @@
+"""One worker as the keeper sees it: its limits, what it says, how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import socket
+import time
+from typing import Any
+
+from certune.sandbox.inside import status as said
+from certune.sandbox.keeper import endings, wire
+
+_KEPT = 32 * 1024
+_LEAST_PAUSE = 0.01
+
+
+class Child:
+    """A running worker. Limits are enforced when the loop wakes, which `due` sees to."""
+
+    def __init__(
+        self,
+        pid: int,
+        pidfd: int,
+        channel: socket.socket,
+        diagnostics: int,
+        told: int,
+        limits: dict[str, Any],
+        uid: int | None,
+    ) -> None:
+        self.pid = pid
+        self.pidfd = pidfd
+        self.channel = channel
+        self.diagnostics_fd = diagnostics
+        self.told = told
+        self.limits = limits
+        self.uid = uid
+        self.hung_up = False
+        self.killed_for = ""
+        self._heard = 0
+        self._kept = bytearray()
+        self._deadline = time.monotonic() + limits["wall_seconds"]
+        self._look = time.monotonic() + self._pause(0.0)
+        # The kernel's CPU clock of a process: clock_getcpuclockid(3).
+        self._clock = ~pid << 3 | 2
+
+    def _pause(self, used: float) -> float:
+        """Seconds until the limit on CPU can be reached at the earliest."""
+        runners = max(self.limits["threads"], self.limits["processes"])
+        left = self.limits["cpu_seconds"] - used
+        return max(_LEAST_PAUSE, float(left) / float(max(1, runners)))
+
+    def due(self) -> float:
+        """When to look at it next, on the monotonic clock."""
+        return min(self._deadline, self._look) if not self.killed_for else float("inf")
+
+    def enforce(self) -> None:
+        """Kill it if it is over a limit."""
+        now = time.monotonic()
+        if now >= self._look:
+            try:
+                used = time.clock_gettime(self._clock)
+            except OSError:  # it has just ended
+                used = 0.0
+            if used >= self.limits["cpu_seconds"]:
+                self.kill("out-of-cpu")
+            self._look = now + self._pause(used)
+        if now >= self._deadline:
+            self.kill("out-of-time")
+
+    def read(self) -> bool:
+        """Take what it says on standard error; False when nobody can say any more."""
+        while True:
+            try:
+                data = os.read(self.diagnostics_fd, 65536)
+            except BlockingIOError:
+                return True
+            if not data:
+                return False
+            self._heard += len(data)
+            self._kept += data[: max(0, _KEPT - len(self._kept))]
+            if self._heard > self.limits["output_bytes"]:
+                self.kill("too-much-output")
+                return True
+
+    def kill(self, why: str) -> None:
+        """SIGKILL, for the first reason given."""
+        self.killed_for = self.killed_for or why
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+    def kill_group(self) -> None:
+        """SIGKILL to its group, which exists as long as it has not been waited for."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def finish(self, status: int, usage: resource.struct_rusage) -> None:
+        """Report how it ended to the judge, and forget it."""
+        try:
+            told = os.read(self.told, 4096)
+        except BlockingIOError:
+            told = b""
+        cpu = usage.ru_utime + usage.ru_stime
+        ending = endings.ending(status, told, self.killed_for, cpu, self.limits["cpu_seconds"])
+        detail = endings.detail(status, self.killed_for)
+        if told.startswith(said.FAILED_TO_START):
+            detail = told[1:].decode(errors="replace")
+        message = {
+            "ending": ending,
+            "loaded": said.LOADED in told and not told.startswith(said.FAILED_TO_START),
+            "status": status,
+            "cpu_seconds": cpu,
+            "peak_bytes": usage.ru_maxrss * 1024,
+            "detail": detail,
+            "diagnostics": self._kept.decode("latin-1"),
+        }
+        with contextlib.suppress(OSError):  # the judge may not care any more
+            wire.send(self.channel, message)
+        self.channel.close()
+        for fd in (self.pidfd, self.diagnostics_fd, self.told):
+            os.close(fd)

@@ -1,0 +1,174 @@
+"""The judge's hand on a keeper process."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import socket
+import subprocess
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from certune.core.errors import Crashed, InvalidInput, TimedOut, Unavailable
+from certune.sandbox.isolation import readable
+from certune.sandbox.keeper import wire
+from certune.sandbox.keeper.spawn import PROLOGUE, environment, one_way
+from certune.sandbox.keeper.worker import Worker
+from certune.sandbox.model import LAYERS, Isolation, Launch, Layer, Profile
+
+_START_SECONDS = 60.0
+_PROCESS = PROLOGUE + "from certune.sandbox.keeper.process import main\nmain(sys.argv[2:])\n"
+_ENTRY = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class Keeper(AbstractContextManager["Keeper"]):
+    """A keeper process and what it may start.
+
+    Safe to use from several threads. `level` None is the best that this machine allows. `layers`
+    replaces the level's own, for the self-test only. `preload` names modules that workers which
+    are not fresh find imported.
+
+    Raises:
+        Unavailable: the level cannot be had here, with the remedy.
+        Crashed: the keeper did not start.
+    """
+
+    def __init__(
+        self,
+        level: Isolation | None = None,
+        *,
+        profile: Profile = "compute",
+        preload: Sequence[str] = (),
+        layers: frozenset[Layer] | None = None,
+    ) -> None:
+        if level is None:
+            level = Isolation.CONFINED
+        self.level = level
+        self.profile = profile
+        self.layers = LAYERS[level] if layers is None else layers
+        settings = {
+            "layers": sorted(layer.value for layer in self.layers),
+            "profile": profile,
+            "preload": list(preload),
+            "root": readable.package(),
+            "python": readable.interpreter(),
+            "path": readable.module_path(),
+            "readable": readable.readable(),
+            "tools": [],
+            "first_uid": 0,
+            "uids": 0,
+        }
+        self._lock = threading.Lock()
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        clean = Layer.ENVIRONMENT in self.layers
+        alone = Layer.DESCRIPTORS in self.layers
+        theirs.set_inheritable(not alone)
+        try:
+            self._process = subprocess.Popen(
+                [
+                    *(readable.interpreter(), "-P", "-s", "-S", "-B", "-c", _PROCESS),
+                    readable.package(),
+                    str(theirs.fileno()),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=environment(1) if clean else {**os.environ, **one_way(1)},
+                cwd="/" if clean else None,
+                close_fds=alone,
+                pass_fds=(theirs.fileno(),) if alone else (),
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._control.close()
+            raise Crashed(f"the keeper did not start: {error.strerror}") from None
+        finally:
+            theirs.close()
+        self._finalizer = weakref.finalize(self, _end, self._control, self._process)
+        try:
+            wire.send(self._control, settings)
+            self._expect(self._control, "the keeper", "ready")
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self, launch: Launch) -> Worker:
+        """A new worker on `launch`, which has to be of this keeper's level and profile.
+
+        Raises:
+            InvalidInput: it is not, or names no entry.
+            Crashed: the keeper died or could not start it.
+        """
+        self._check(launch)
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        request = {
+            "entry": launch.entry,
+            "limits": vars(launch.limits),
+            "profile": launch.profile,
+            "fresh": launch.fresh,
+            "readable": [str(path) for path in launch.readable],
+            "writable": str(launch.writable) if launch.writable else "",
+            "devices": any(path.is_relative_to("/dev") for path in launch.readable),
+        }
+        try:
+            with self._lock, theirs:
+                wire.send(self._control, request, (theirs.fileno(), *launch.fds))
+            _, fds = self._expect(mine, "a worker", "started")
+            return Worker(mine, fds[0])
+        except OSError as error:
+            mine.close()
+            raise Crashed(f"the keeper died: {error.strerror}") from None
+        except BaseException:
+            mine.close()
+            raise
+
+    def close(self) -> None:
+        """End the keeper and all of its workers."""
+        self._finalizer()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _check(self, launch: Launch) -> None:
+        if launch.level is not self.level or launch.profile != self.profile:
+            raise InvalidInput(
+                f"a keeper of {self.level.word} {self.profile} workers was asked for "
+                f"{launch.level.word} {launch.profile}"
+            )
+        if launch.layers is not None and launch.layers != self.layers:
+            raise InvalidInput("layers are the keeper's to choose")
+        if not _ENTRY.fullmatch(launch.entry):
+            raise InvalidInput(f"{launch.entry!r} names no entry of certune.sandbox.inside")
+        if len(launch.fds) > wire.MOST_FDS - 1:
+            raise InvalidInput(f"at most {wire.MOST_FDS - 1} descriptors can be passed")
+
+    def _expect(
+        self, channel: socket.socket, who: str, word: str
+    ) -> tuple[Mapping[str, Any], list[int]]:
+        poller = select.poll()
+        poller.register(channel, select.POLLIN)
+        if not poller.poll(_START_SECONDS * 1e3):
+            raise TimedOut(f"{who} did not start within {_START_SECONDS:.0f} seconds")
+        received = wire.receive(channel)
+        if received is None:
+            raise Crashed(f"{who} died while it started")
+        message, fds = received
+        if word not in message:
+            told = message.get("failed", "for no reason given")
+            raise (Unavailable if message.get("unavailable") else Crashed)(
+                f"{who} could not start: {told}"
+            )
+        return message, fds
+
+
+def _end(control: socket.socket, process: subprocess.Popen[bytes]) -> None:
+    control.close()
+    try:
+        process.wait(5.0)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

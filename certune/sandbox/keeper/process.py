@@ -1,0 +1,217 @@
+"""The keeper: a small trusted process between the judge and the workers.
+
+It is started by exec with a clean environment, takes orders on one socket, starts workers as its
+own children, ends whatever oversteps a limit, and leaves nothing: it kills everything below it
+when the judge closes the socket or dies, and the workers die with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+from certune.sandbox.isolation import landlock, syscalls
+from certune.sandbox.keeper import endings, spawn, wire
+from certune.sandbox.keeper.child import Child
+from certune.sandbox.keeper.descendants import kill_orphans
+
+_MOST_RULESETS = 16
+
+
+class Keeper:
+    """The loop's state. `settings` are the judge's first message."""
+
+    def __init__(self, control: socket.socket, settings: dict[str, Any], proc: int) -> None:
+        self.control = control
+        self.settings = settings
+        self.layers: frozenset[str] = frozenset(settings["layers"])
+        self.proc = proc
+        self.null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        self.pid = os.getpid()
+        self.rulesets: dict[tuple[Any, ...], int] = {}
+        self.children: dict[int, Child] = {}
+        self.started = 0
+        self.may_fork = settings["profile"] == "toolchain" or "seccomp" not in self.layers
+        first = settings["first_uid"]
+        self.uids = range(first, first + settings["uids"]) if settings["uids"] else range(0)
+
+    def serve(self) -> None:
+        """Take orders until the judge is gone; then kill all that is left."""
+        poller = select.poll()
+        poller.register(self.control, select.POLLIN)
+        try:
+            while True:
+                ready = {fd for fd, _ in poller.poll(self._patience())}
+                if self.control.fileno() in ready:
+                    received = wire.receive(self.control)
+                    if received is None:
+                        return
+                    self._start(*received, poller)
+                for child in list(self.children.values()):
+                    if child.channel.fileno() in ready:
+                        child.kill(endings.BY_JUDGE)
+                        poller.unregister(child.channel)
+                    if child.diagnostics_fd in ready and not child.read():
+                        poller.unregister(child.diagnostics_fd)
+                        child.hung_up = True
+                    child.enforce()
+                    if child.pidfd in ready:
+                        self._end(child, poller)
+        finally:
+            self._end_all()
+
+    def _patience(self) -> float | None:
+        due = min((child.due() for child in self.children.values()), default=math.inf)
+        return None if due == math.inf else max(0.0, (due - time.monotonic()) * 1e3)
+
+    def _start(self, request: dict[str, Any], fds: list[int], poller: select.poll) -> None:
+        channel = socket.socket(fileno=fds[0])
+        try:
+            child = self._fork(request, fds[1:], channel)
+        except OSError as error:
+            wire.send(channel, {"failed": f"{type(error).__name__}: {error}"})
+            channel.close()
+            return
+        finally:
+            for fd in fds[1:]:
+                os.close(fd)
+        self.children[child.pid] = child
+        for source in (child.channel.fileno(), child.diagnostics_fd, child.pidfd):
+            poller.register(source, select.POLLIN)
+        wire.send(channel, {"started": child.pid}, (child.pidfd,))
+
+    def _fork(self, request: dict[str, Any], fds: list[int], channel: socket.socket) -> Child:
+        plan = self._plan(request, fds)
+        told, tells = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        heard, says = os.pipe2(os.O_CLOEXEC)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                spawn.child(plan, says, tells)
+            pidfd = os.pidfd_open(pid)
+        except OSError:
+            os.close(told)
+            os.close(heard)
+            raise
+        finally:
+            os.close(tells)
+            os.close(says)
+        os.set_blocking(heard, False)
+        return Child(pid, pidfd, channel, heard, told, request["limits"], plan.uid)
+
+    def _plan(self, request: dict[str, Any], fds: list[int]) -> spawn.Plan:
+        limits = request["limits"]
+        exact = "namespaces" in self.layers or bool(self.uids)
+        most = int(limits["threads"])
+        if request["profile"] == "toolchain":
+            most += int(limits["processes"])
+        if not exact:
+            # Every process of this user counts: at most as many more as run now on the machine.
+            with open(os.open("loadavg", os.O_RDONLY, dir_fd=self.proc), "rb") as file:
+                most += int(file.read().split()[3].split(b"/")[1])
+        self.started += 1
+        uid = None
+        if self.uids:
+            taken = {child.uid for child in self.children.values()}
+            for step in range(len(self.uids)):
+                uid = self.uids[(self.started + step) % len(self.uids)]
+                if uid not in taken:
+                    break
+        return spawn.Plan(
+            request=request,
+            layers=self.layers,
+            fds=fds,
+            ruleset=self._ruleset(request) if "landlock" in self.layers else -1,
+            statm=self.proc if "limits" in self.layers else -1,
+            null=self.null,
+            keeper=self.pid,
+            uid=uid,
+            most_processes=most,
+            root=self.settings["root"],
+            python=self.settings["python"],
+            path=self.settings["path"],
+        )
+
+    def _ruleset(self, request: dict[str, Any]) -> int:
+        own = [request["writable"]] if request["writable"] else []
+        more = request["readable"]
+        tools = self.settings["tools"] if request["profile"] == "toolchain" else []
+        key = (request["profile"], *more, "", *own)
+        if key not in self.rulesets:
+            if len(self.rulesets) >= _MOST_RULESETS:
+                os.close(self.rulesets.pop(next(iter(self.rulesets))))
+            readable = [*self.settings["readable"], *more]
+            self.rulesets[key] = landlock.ruleset(readable, tools, own)
+        return self.rulesets[key]
+
+    def _end(self, child: Child, poller: select.poll) -> None:
+        if "session" in self.layers:
+            child.kill_group()
+        _, status, usage = os.wait4(child.pid, 0)
+        if "session" in self.layers and self.may_fork:
+            kill_orphans(self.proc, self.pid, set(self.children))
+        for source in (child.channel, child.pidfd):
+            with contextlib.suppress(KeyError):
+                poller.unregister(source)
+        if not child.hung_up:
+            poller.unregister(child.diagnostics_fd)
+            child.read()
+        del self.children[child.pid]
+        child.finish(status, usage)
+
+    def give_up(self, reason: str) -> None:
+        """Tell whoever waits for a worker why the keeper dies."""
+        for child in self.children.values():
+            try:
+                wire.send(child.channel, {"failed": reason})
+            except OSError:
+                continue
+
+    def _end_all(self) -> None:
+        for child in list(self.children.values()):
+            child.kill(endings.BY_JUDGE)
+            child.kill_group()
+        kill_orphans(self.proc, self.pid, set())
+
+
+def main(arguments: list[str]) -> None:
+    """The keeper's process: `arguments` is the number of the socket to the judge."""
+    control = socket.socket(fileno=int(arguments[0]))
+    try:
+        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+            signal.signal(number, signal.SIG_DFL) if number < 32 else None
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        received = wire.receive(control)
+        if received is None:
+            return
+        settings, _ = received
+        proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        keeper = _set_up(control, settings, proc)
+    except BaseException as error:  # noqa: BLE001  told to the judge
+        wire.send(control, {"failed": f"{type(error).__name__}: {error}"})
+        os._exit(1)
+    try:
+        keeper.serve()
+    except BaseException as error:  # noqa: BLE001  told to the judge
+        keeper.give_up(f"{type(error).__name__}: {error}")
+    finally:
+        os._exit(0)
+
+
+def _set_up(control: socket.socket, settings: dict[str, Any], proc: int) -> Keeper:
+    syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+    sys.path.extend(settings["path"])
+    for name in settings["preload"]:
+        __import__(name)
+    if settings["preload"] and syscalls.threads() != 1:
+        raise RuntimeError("a preloaded package started a thread, so that no fork can be locked")
+    keeper = Keeper(control, settings, proc)
+    wire.send(control, {"ready": True})
+    return keeper
