@@ -1,4 +1,4 @@
-"""Conformance suites for those who write families of their own.
+"""Conformance suites for those who write families or executors of their own.
 
 Needs pytest, which the extra ``certune[test]`` brings. Subclass `TaskSuite` in a test module,
 name a task and its parameters, and pytest runs every test in it::
@@ -14,6 +14,8 @@ name a task and its parameters, and pytest runs every test in it::
 What it asks is what the door relies on: that a specification alone rebuilds the task, that
 hostile bytes end as `invalid` and nothing else, that the artefact is judged as itself, that
 bounds hold and repeat, that built-in search is deterministic and correct.
+
+`ExecutorSuite` is the same for executors: see its own documentation.
 """
 
 from __future__ import annotations
@@ -36,6 +38,9 @@ from certune.core.obligation import Verdict
 from certune.core.spec import TaskSpec, goal_metrics
 from certune.core.status import Status
 from certune.judging import elaborate, judge
+from certune.sandbox.executors.suite import ExecutorSuite
+
+__all__ = ["ExecutorSuite", "TaskSuite"]
 
 _HOSTILE = (
     b"",

@@ -53,10 +53,18 @@ class InvalidInput(CertuneError):
         text = f"{self.place}: {self.message}" if self.place else self.message
         return f"{text}; {self.remedy}" if self.remedy else text
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Errors cross processes with their place and remedy."""
+        return _again, (type(self), self.message, self.place, self.remedy)
+
     def within(self, place: str) -> InvalidInput:
         """The same error, its place prefixed by the file or key that it was found in."""
         inner = f"{place}: {self.place}" if self.place else place
         return type(self)(self.message, place=inner, remedy=self.remedy)
+
+
+def _again(kind: type[InvalidInput], message: str, place: str, remedy: str) -> InvalidInput:
+    return kind(message, place=place, remedy=remedy)
 
 
 class InvalidPayload(InvalidInput):

@@ -1,0 +1,137 @@
+"""The executor of one machine, as every executor must be, and what is its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from machine_samples import CALM, FACTS, probed
+
+from certune.core.errors import Unavailable
+from certune.sandbox.executors import LocalExecutor, Work, exercises
+from certune.sandbox.executors.perform import Order, perform
+from certune.sandbox.machine import Finding, MachineReport
+from certune.testing import ExecutorSuite
+
+
+class TestLocalExecutor(ExecutorSuite):
+    make = staticmethod(lambda: LocalExecutor(validator=None))
+
+
+def fit(cpu: int) -> MachineReport:
+    return MachineReport(FACTS, CALM, probed(), ())
+
+
+def unfit(cpu: int) -> MachineReport:
+    return MachineReport(FACTS, CALM, probed(), (Finding("noisy", f"cpu {cpu} is loud", "wait"),))
+
+
+def test_a_machine_that_is_not_fit_is_not_measured_on(tmp_path):
+    with LocalExecutor(validator=unfit, folder=tmp_path) as executor:
+        future = executor.submit(Work(exercises.add, (1, 1), "measure"))
+        with pytest.raises(Unavailable, match=r"noisy: cpu \d+ is loud"):
+            future.result(30)
+        assert executor.submit(Work(exercises.add, (1, 1))).result(30).value == 2
+        (node,) = executor.nodes()
+        assert node.report.state == "noisy"
+
+
+def test_a_fit_machine_is_validated_once_for_a_while(tmp_path):
+    with LocalExecutor(validator=fit, folder=tmp_path) as executor:
+        for _ in range(3):
+            executor.submit(Work(exercises.add, (1, 1), "measure")).result(30)
+        first = executor.nodes()[0].report
+        executor.submit(Work(exercises.add, (1, 1), "measure")).result(30)
+        assert executor.nodes()[0].report is first
+
+
+def test_checks_run_beside_each_other_and_beside_a_measurement():
+    with LocalExecutor(validator=None) as executor:
+        if len(executor.seats) < 3:
+            pytest.skip("one core: one work at a time")
+        for kinds in (("check", "check"), ("measure", "check")):
+            futures = [executor.submit(Work(exercises.during, (0.4,), kind)) for kind in kinds]
+            (began, ended, _), (begins, ends, _) = (f.result(30).value for f in futures)
+            assert began < ends
+            assert begins < ended
+
+
+def test_work_that_was_cancelled_is_not_done(tmp_path):
+    with LocalExecutor(validator=None, checks=1) as executor:
+        executor.submit(Work(exercises.sleep, (0.3,)))
+        later = executor.submit(Work(exercises.die, (tmp_path / "mark",)))
+        assert later.cancel()
+        executor.submit(Work(exercises.add, (1, 1))).result(30)
+    assert not (tmp_path / "mark").exists()
+
+
+def test_a_closure_is_refused_with_what_to_do():
+    from certune.core.errors import Crashed
+
+    with LocalExecutor(validator=None) as executor:
+        with pytest.raises(Crashed, match="use a function of a module"):
+            executor.submit(Work(lambda: 1)).result(30)
+        assert executor.submit(Work(exercises.add, (1, 1))).result(30).value == 2
+
+
+SESSION = """
+import sys
+from certune.sandbox.executors import LocalExecutor, Work, exercises
+with LocalExecutor(validator=None) as executor:
+    for kind in ("check", "measure"):
+        print(executor.submit(Work(exercises.process, (), kind)).result(30).value, flush=True)
+        executor.submit(Work(exercises.sleep, (600.0,), kind))
+    sys.stdin.read()
+"""
+
+
+def test_nothing_is_left_when_the_driver_is_killed():
+    driver = subprocess.Popen(
+        [sys.executable, "-c", SESSION],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    pids = [int(driver.stdout.readline()) for _ in range(2)]
+    driver.send_signal(signal.SIGKILL)
+    driver.communicate()
+    end = time.monotonic() + 20
+    while time.monotonic() < end and any(_runs(pid) for pid in pids):
+        time.sleep(0.05)
+    assert not any(_runs(pid) for pid in pids)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_measurements_of_two_sessions_wait_for_each_other(tmp_path):
+    order = Order(exercises.during, (0.2,), (min(os.sched_getaffinity(0)),), 0, tmp_path)
+    spans = []
+
+    def measure():
+        spans.append(perform(order).value)
+
+    threads = [threading.Thread(target=measure) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    spans.sort()
+    assert all(ended <= began for (_, ended, _), (began, _, _) in pairwise(spans))
+    other = replace(order, domain=None)
+    assert perform(other).error is None
+
+
+def test_errors_of_the_order_are_answers():
+    answer = perform(Order(exercises.refuse, ("a", "b", "c"), ()))
+    assert str(answer.error) == "b: a; c"
