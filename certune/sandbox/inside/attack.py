@@ -6,6 +6,7 @@ import json
 import os
 
 from certune.sandbox.attacks import kit
+from certune.sandbox.inside import status
 
 
 def main(fds: tuple[int, ...]) -> None:
@@ -14,9 +15,9 @@ def main(fds: tuple[int, ...]) -> None:
     pieces = []
     while piece := os.read(source, 65536):
         pieces.append(piece)
-    os.close(source)
     order = json.loads(b"".join(pieces))
     kit.begin(order["aim"], report)
+    status.loaded()
     code = compile(order["source"], f"<attack {order['name']}>", "exec")
     exec(code, {"__name__": "__attack__"})  # noqa: S102 - this is the candidate
     kit.say("end")

@@ -9,26 +9,21 @@ from __future__ import annotations
 import ctypes
 import gc
 import json
-import mmap
 import os
 import struct
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from certune.sandbox.inside import status
+
+Call = Callable[[], Any]
+
 # A random tag, the first slot and how many calls; none asks whether the program is loaded. The
 # reply is the message itself, which nobody knows before it is sent.
 MESSAGE = struct.Struct("<8sII")
 HEAD = struct.Struct("<Q")  # bytes of the plan, which the program follows
-# Read by the libraries when they are loaded: as many threads as were granted, which sleep when
-# they have nothing to do. A thread that spins would be charged as hidden work.
-_COUNTS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-_PASSIVE = {
-    "OMP_WAIT_POLICY": "PASSIVE",
-    "GOMP_SPINCOUNT": "0",
-    "KMP_BLOCKTIME": "0",
-    "OPENBLAS_THREAD_TIMEOUT": "4",  # 2**4 cycles
-}
+_PROT_READ, _PROT_WRITE, _MAP_SHARED = 1, 2, 1
 
 
 def _whole(fd: int) -> bytes:
@@ -36,70 +31,72 @@ def _whole(fd: int) -> bytes:
     return os.pread(fd, os.fstat(fd).st_size, 0)
 
 
-def _views(
-    plan: dict[str, Any], memory: mmap.mmap | None, region: dict[str, Any]
-) -> list[dict[str, Any]]:
-    """For each slot the arrays that lie in `region`, by name."""
+def _map(fd: int, region: dict[str, Any], writable: bool) -> int:
+    """Map a shared memory for good; its address.
+
+    The inputs cannot be mapped for writing: the judge sealed them.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    call = ctypes.CDLL(None, use_errno=True).mmap
+    call.restype = ctypes.c_void_p
+    word, size = ctypes.c_int, ctypes.c_size_t
+    call.argtypes = (ctypes.c_void_p, size, word, word, word, ctypes.c_long)
+    access = _PROT_READ | _PROT_WRITE if writable else _PROT_READ
+    address = call(None, region["size"], access, _MAP_SHARED, fd, 0)
+    if address is None or address == ctypes.c_void_p(-1).value:
+        raise OSError(ctypes.get_errno(), "a shared memory could not be mapped")
+    return int(address)
+
+
+def _places(plan: dict[str, Any], inputs: int, outputs: int) -> list[list[int]]:
+    """For each slot the addresses of its buffers, in the order of the arguments."""
+    bases = {"inputs": inputs, "outputs": outputs}
+    slots = []
+    for slot in range(plan["slots"]):
+        found = {}
+        for kind, base in bases.items():
+            for name, offset in plan[kind]["offsets"].items():
+                found[name] = base + slot * plan[kind]["stride"] + offset
+        slots.append([found[name] for name in plan["buffers"]])
+    return slots
+
+
+def _python(plan: dict[str, Any], source: bytes, slots: list[list[int]]) -> list[Call]:
     import numpy as np
 
-    found: list[dict[str, Any]] = []
-    for slot in range(plan["slots"]):
-        arrays = {}
-        for name, offset in region["offsets"].items():
-            dtype, shape = plan["buffers"][name]
-            count = 1
-            for extent in shape:
-                count *= extent
-            start = slot * region["stride"] + offset
-            assert memory is not None
-            arrays[name] = np.frombuffer(memory, dtype, count, start).reshape(shape)
-        found.append(arrays)
-    return found
+    def view(address: int, name: str) -> Any:
+        dtype, shape = plan["buffers"][name]
+        kind = np.dtype(dtype)
+        size = kind.itemsize
+        for extent in shape:
+            size *= extent
+        memory = (ctypes.c_char * size).from_address(address)
+        array = np.frombuffer(memory, kind).reshape(shape)
+        array.flags.writeable = name in plan["outputs"]["offsets"]
+        return array
+
+    arguments = [[view(*place) for place in zip(places, plan["buffers"])] for places in slots]
+    scope: dict[str, Any] = {"__name__": "candidate"}
+    status.loaded()
+    exec(compile(source, "<candidate>", "exec"), scope)  # noqa: S102 - this is the candidate
+    run = scope[plan["entry"]]
+    return [partial(run, *arrays, **plan["parameters"]) for arrays in arguments]
 
 
-def _python(source: bytes, entry: str) -> Callable[..., Any]:
-    name = "candidate"
-    scope: dict[str, Any] = {"__name__": name}
-    exec(compile(source, f"<{name}>", "exec"), scope)  # noqa: S102 - this is the candidate
-    run: Callable[..., Any] = scope[entry]
-    return run
-
-
-def _native(fd: int, path: str, entry: str) -> Callable[..., Any]:
-    """The function `entry` of the shared object in `fd`; with no object, of the C library."""
-    library = ctypes.CDLL((path or f"/proc/self/fd/{fd}") if fd >= 0 else None)
-    return library[entry]
-
-
-def _pointer(array: Any) -> ctypes.c_void_p:
-    return ctypes.c_void_p(array.ctypes.data)
-
-
-def _number(value: float) -> Any:
-    return ctypes.c_int64(value) if isinstance(value, int) else ctypes.c_double(value)
-
-
-def _calls(plan: dict[str, Any], fds: tuple[int, ...], source: bytes) -> list[Callable[[], Any]]:
-    """Load the program and bind it to the buffers of each slot."""
-    _, inputs, outputs, _, *native = fds
-    regions = plan["inputs"], plan["outputs"]
-    # The inputs cannot be mapped for writing: the judge sealed them.
-    readable = mmap.mmap(inputs, regions[0]["size"], prot=mmap.PROT_READ)
-    writable = mmap.mmap(outputs, regions[1]["size"])
-    slots = [
-        {**given, **asked}
-        for given, asked in zip(
-            _views(plan, readable, regions[0]), _views(plan, writable, regions[1]), strict=True
-        )
+def _native(plan: dict[str, Any], path: str | None, slots: list[list[int]]) -> list[Call]:
+    """Calls of a shared object, or without one of the C library."""
+    given = plan["parameters"]
+    numbers = [
+        ctypes.c_int64(given[name])
+        if isinstance(given[name], int)
+        else ctypes.c_double(given[name])
+        for name in sorted(given)
     ]
-    arguments = [[arrays[name] for name in plan["buffers"]] for arrays in slots]
-    parameters = plan["parameters"]
-    if plan["language"] == "python":
-        run = _python(source, plan["entry"])
-        return [partial(run, *arrays, **parameters) for arrays in arguments]
-    run = _native(native[0] if native else -1, plan["path"], plan["entry"])
-    numbers = [_number(parameters[name]) for name in sorted(parameters)]
-    return [partial(run, *map(_pointer, arrays), *numbers) for arrays in arguments]
+    status.loaded()
+    run = ctypes.CDLL(path)[plan["entry"]]
+    return [partial(run, *map(ctypes.c_void_p, places), *numbers) for places in slots]
 
 
 def main(fds: tuple[int, ...]) -> None:
@@ -108,13 +105,15 @@ def main(fds: tuple[int, ...]) -> None:
     `fds`: the channel, the inputs, the outputs, the plan followed by the program's text, and for
     native code the shared object.
     """
-    channel = fds[0]
-    text = _whole(fds[3])
+    channel, inputs, outputs, told, *native = fds
+    text = _whole(told)
     (length,) = HEAD.unpack_from(text)
     plan = json.loads(text[HEAD.size : HEAD.size + length])
-    os.environ.update(_PASSIVE, **dict.fromkeys(_COUNTS, str(plan["threads"])))
-    calls = _calls(plan, fds, text[HEAD.size + length :])
-    del text
+    slots = _places(plan, _map(inputs, plan["inputs"], False), _map(outputs, plan["outputs"], True))
+    if plan["language"] == "python":
+        calls = _python(plan, text[HEAD.size + length :], slots)
+    else:
+        calls = _native(plan, f"/proc/self/fd/{native[0]}" if native else None, slots)
     gc.collect()
     gc.freeze()
     read, write, unpack, size = os.read, os.write, MESSAGE.unpack, MESSAGE.size

@@ -66,3 +66,17 @@ def readable() -> list[str]:
     if os.path.exists(conda := os.path.join(sys.base_prefix, "conda-meta")):
         found.append(os.path.join(os.path.dirname(conda), "lib"))
     return [path for path in dict.fromkeys(found) if path and os.path.exists(path)]
+
+
+def by_others() -> bool:
+    """Whether a user without rights could read all of it (root's own home is often closed)."""
+    for path in readable():
+        while True:
+            mode = os.stat(path).st_mode
+            wanted = 0o5 if os.path.isdir(path) else 0o4
+            if mode & wanted != wanted:
+                return False
+            if path == "/":
+                break
+            path = os.path.dirname(os.path.realpath(path))
+    return True

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from certune.core.errors import Crashed, InvalidInput, TimedOut, Unavailable
-from certune.sandbox.isolation import readable
+from certune.sandbox.isolation import privileges, readable
 from certune.sandbox.keeper import wire
 from certune.sandbox.keeper.spawn import PROLOGUE, environment, one_way
 from certune.sandbox.keeper.worker import Worker
@@ -22,6 +22,8 @@ from certune.sandbox.model import LAYERS, Isolation, Launch, Layer, Profile
 
 _START_SECONDS = 60.0
 _PROCESS = PROLOGUE + "from certune.sandbox.keeper.process import main\nmain(sys.argv[2:])\n"
+# As many workers of one keeper have a user id of their own.
+_IDS = 128
 _ENTRY = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -59,8 +61,7 @@ class Keeper(AbstractContextManager["Keeper"]):
             "path": readable.module_path(),
             "readable": readable.readable(),
             "tools": [],
-            "first_uid": 0,
-            "uids": 0,
+            "ids": _ids(self.layers),
         }
         self._lock = threading.Lock()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -90,7 +91,11 @@ class Keeper(AbstractContextManager["Keeper"]):
             theirs.close()
         self._finalizer = weakref.finalize(self, _end, self._control, self._process)
         try:
-            wire.send(self._control, settings)
+            judge = os.pidfd_open(os.getpid())
+            try:
+                wire.send(self._control, settings, (judge,))
+            finally:
+                os.close(judge)
             self._expect(self._control, "the keeper", "ready")
         except BaseException:
             self.close()
@@ -163,6 +168,19 @@ class Keeper(AbstractContextManager["Keeper"]):
                 f"{who} could not start: {told}"
             )
         return message, fds
+
+
+def _ids(layers: frozenset[Layer]) -> list[int]:
+    """Unused user ids for the workers, when root starts them and they can be read by others."""
+    if os.geteuid() != 0 or Layer.PRIVILEGES not in layers:
+        return []
+    if Layer.NAMESPACES not in layers and not readable.by_others():
+        return []
+    try:
+        first = privileges.unused_ids(_IDS)
+    except OSError:
+        return []
+    return list(range(first, first + _IDS))
 
 
 def _end(control: socket.socket, process: subprocess.Popen[bytes]) -> None:

@@ -17,7 +17,7 @@ import sys
 import time
 from typing import Any
 
-from certune.sandbox.isolation import landlock, syscalls
+from certune.sandbox.isolation import landlock, namespaces, syscalls
 from certune.sandbox.keeper import endings, spawn, wire
 from certune.sandbox.keeper.child import Child
 from certune.sandbox.keeper.descendants import kill_orphans
@@ -28,7 +28,9 @@ _MOST_RULESETS = 16
 class Keeper:
     """The loop's state. `settings` are the judge's first message."""
 
-    def __init__(self, control: socket.socket, settings: dict[str, Any], proc: int) -> None:
+    def __init__(
+        self, control: socket.socket, settings: dict[str, Any], proc: int, judge: int
+    ) -> None:
         self.control = control
         self.settings = settings
         self.layers: frozenset[str] = frozenset(settings["layers"])
@@ -38,17 +40,20 @@ class Keeper:
         self.rulesets: dict[tuple[Any, ...], int] = {}
         self.children: dict[int, Child] = {}
         self.started = 0
+        self.judge = judge
         self.may_fork = settings["profile"] == "toolchain" or "seccomp" not in self.layers
-        first = settings["first_uid"]
-        self.uids = range(first, first + settings["uids"]) if settings["uids"] else range(0)
+        self.uids: list[int] = settings["ids"]
 
     def serve(self) -> None:
         """Take orders until the judge is gone; then kill all that is left."""
         poller = select.poll()
         poller.register(self.control, select.POLLIN)
+        poller.register(self.judge, select.POLLIN)
         try:
             while True:
                 ready = {fd for fd, _ in poller.poll(self._patience())}
+                if self.judge in ready:
+                    return
                 if self.control.fileno() in ready:
                     received = wire.receive(self.control)
                     if received is None:
@@ -191,9 +196,9 @@ def main(arguments: list[str]) -> None:
         received = wire.receive(control)
         if received is None:
             return
-        settings, _ = received
+        settings, (judge,) = received
         proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        keeper = _set_up(control, settings, proc)
+        keeper = _set_up(control, settings, proc, judge)
     except BaseException as error:  # noqa: BLE001  told to the judge
         wire.send(control, {"failed": f"{type(error).__name__}: {error}"})
         os._exit(1)
@@ -205,13 +210,33 @@ def main(arguments: list[str]) -> None:
         os._exit(0)
 
 
-def _set_up(control: socket.socket, settings: dict[str, Any], proc: int) -> Keeper:
+def _set_up(control: socket.socket, settings: dict[str, Any], proc: int, judge: int) -> Keeper:
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+    if "namespaces" in settings["layers"]:
+        ids = settings["ids"]
+        namespaces.contain(proc, settings["readable"], ids[0] if ids else None, 0)
+        settings["ids"] = []
+        if first := os.fork():
+            _guard(first, judge, control)
+        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
     sys.path.extend(settings["path"])
     for name in settings["preload"]:
         __import__(name)
     if settings["preload"] and syscalls.threads() != 1:
         raise RuntimeError("a preloaded package started a thread, so that no fork can be locked")
-    keeper = Keeper(control, settings, proc)
+    keeper = Keeper(control, settings, proc, judge)
     wire.send(control, {"ready": True})
     return keeper
+
+
+def _guard(first: int, judge: int, control: socket.socket) -> None:
+    """Outside of the pid namespace: its end is this process's, and the judge's end is its."""
+    control.close()
+    poller = select.poll()
+    pidfd = os.pidfd_open(first)
+    for fd in (pidfd, judge):
+        poller.register(fd, select.POLLIN)
+    poller.poll()
+    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    os.waitpid(first, 0)
+    os._exit(0)

@@ -1,0 +1,145 @@
+"""Own user, mount, pid, net, ipc, uts and cgroup namespaces around a small private root.
+
+Two ways, for root and for everybody else. Root builds the new root with its own rights, since
+only those may reach an interpreter below a closed home; then it becomes an unused user. Others
+get the rights from the user namespace. In both, what comes out is an ordinary user inside a user
+namespace that owns all the others.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+from collections.abc import Iterable
+
+from certune.sandbox.isolation import privileges
+from certune.sandbox.isolation import syscalls as sys_
+from certune.sandbox.isolation.syscalls import call
+
+_ALL_BUT_USER = (
+    sys_.CLONE_NEWNS
+    | sys_.CLONE_NEWPID
+    | sys_.CLONE_NEWNET
+    | sys_.CLONE_NEWIPC
+    | sys_.CLONE_NEWUTS
+    | sys_.CLONE_NEWCGROUP
+)
+_MS_BIND, _MS_REC, _MS_PRIVATE = 0x1000, 0x4000, 0x40000
+_MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
+_ATTR_RDONLY, _ATTR_NOSUID, _ATTR_NODEV = 1, 2, 4
+_MNT_DETACH = 2
+_AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
+
+# Where the new root is put together; hidden from this process alone, and only until it has moved.
+_SITES = ("/mnt", "/media", "/srv", "/run", "/sys", "/tmp")
+WORK = "/work"
+
+
+def contain(proc: int, visible: Iterable[str], uid: int | None, work_bytes: int) -> None:
+    """Move this process into namespaces of its own; its next child is the first of the pid one.
+
+    `proc` is a descriptor of /proc. `visible` is all that the private root shows, read-only;
+    `uid` whom root becomes (None: nobody else); `work_bytes` the size of a writable folder
+    `/work` (0: none).
+
+    Raises:
+        OSError: the kernel, a filter or a security module refuses; what and why is in its text.
+    """
+    if uid is not None:
+        call("unshare", sys_.CLONE_NEWNS)
+        _new_root(visible, work_bytes)
+        privileges.become(uid)
+        call("unshare", sys_.CLONE_NEWUSER | _ALL_BUT_USER)
+        _map_oneself(proc, uid, uid)
+    else:
+        oneself, group = os.geteuid(), os.getegid()
+        call("unshare", sys_.CLONE_NEWUSER | _ALL_BUT_USER)
+        _map_oneself(proc, oneself, group)
+        _new_root(visible, work_bytes)
+    call("sethostname", b"worker", 6)
+
+
+def _map_oneself(proc: int, uid: int, gid: int) -> None:
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{uid} {uid} 1"),
+        ("gid_map", f"{gid} {gid} 1"),
+    ):
+        fd = os.open(f"self/{name}", os.O_WRONLY | os.O_CLOEXEC, dir_fd=proc)
+        try:
+            os.write(fd, text.encode())
+        finally:
+            os.close(fd)
+
+
+def _new_root(visible: Iterable[str], work_bytes: int) -> None:
+    visible = sorted(visible, key=len)
+    call("mount", b"none", b"/", None, _MS_REC | _MS_PRIVATE, None)
+    root = next(
+        one
+        for one in _SITES
+        if os.path.isdir(one) and not any(_below(path, one) for path in visible)
+    )
+    _tmpfs(root, "size=1m,nr_inodes=4k,mode=755")
+    shown: list[str] = []
+    for path in visible:
+        _show(root, path, shown)
+    if work_bytes:
+        os.mkdir(root + WORK, 0o755)
+        _tmpfs(root + WORK, f"size={work_bytes},nr_inodes=16k,mode=1777")
+    _restrict(root, _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV, 0)
+    os.chdir(root)
+    # The old root ends up below the new one, and leaves with everything that is mounted on it.
+    call("pivot_root", b".", b".")
+    call("umount2", b".", _MNT_DETACH)
+    os.chdir("/")
+
+
+def _tmpfs(where: str, options: str) -> None:
+    flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
+    call("mount", b"tmpfs", os.fsencode(where), b"tmpfs", flags, options.encode())
+
+
+def _below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder + "/")
+
+
+def _show(root: str, path: str, shown: list[str]) -> None:
+    """Make `path` appear in the new root, with the links that lead to it."""
+    parts = path.strip("/").split("/")
+    for depth in range(1, len(parts) + 1):
+        here = "/" + "/".join(parts[:depth])
+        if any(_below(here, one) for one in shown):
+            return
+        if os.path.islink(here):
+            target = os.readlink(here)
+            if not os.path.lexists(root + here):
+                os.symlink(target, root + here)
+            onward = os.path.join(os.path.dirname(here), target, *parts[depth:])
+            _show(root, os.path.normpath(onward), shown)
+            return
+        if depth < len(parts):
+            os.makedirs(root + here, 0o755, exist_ok=True)
+    _bind(root, path)
+    shown.append(path)
+
+
+def _bind(root: str, path: str) -> None:
+    kind = os.stat(path).st_mode
+    if stat.S_ISDIR(kind):
+        os.makedirs(root + path, 0o755, exist_ok=True)
+    else:
+        os.close(os.open(root + path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
+    call("mount", os.fsencode(path), os.fsencode(root + path), None, _MS_BIND | _MS_REC, None)
+    device = stat.S_ISCHR(kind)
+    _restrict(
+        root + path,
+        _ATTR_NOSUID | (0 if device else _ATTR_RDONLY | _ATTR_NODEV),
+        _AT_RECURSIVE,
+    )
+
+
+def _restrict(path: str, attributes: int, how: int) -> None:
+    wanted = struct.pack("=QQQQ", attributes, 0, 0, 0)
+    call("mount_setattr", _AT_FDCWD, os.fsencode(path), how, wanted, len(wanted))
