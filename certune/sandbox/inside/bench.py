@@ -77,7 +77,8 @@ def _python(plan: dict[str, Any], source: bytes, slots: list[list[int]]) -> list
         array.flags.writeable = name in plan["outputs"]["offsets"]
         return array
 
-    arguments = [[view(*place) for place in zip(places, plan["buffers"])] for places in slots]
+    names = list(plan["buffers"])
+    arguments = [[*map(view, places, names)] for places in slots]
     scope: dict[str, Any] = {"__name__": "candidate"}
     status.loaded()
     exec(compile(source, "<candidate>", "exec"), scope)  # noqa: S102 - this is the candidate

@@ -1,0 +1,91 @@
+"""What a worker owes: CPU time that it used where the clock did not run, and waits within."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from certune.sandbox.measuring.outcome import Cheated, Go
+
+# A worker that has answered still returns from the call that sent the reply, and is stopped and
+# let run by signals. An honest one needs a few microseconds for that; this much is let pass a
+# "go", on average over a block, and never more than the last.
+BASE_SECONDS = 30e-6
+SHARE = 0.05
+MOST_SECONDS = 200e-6
+# An honest worker of one thread gives the CPU away twice a "go": to wait for it, and when it is
+# stopped. The rest is for page faults and for what libraries do now and then.
+_GIVEN_AWAY = 2
+_SPARE = 8
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One "go" in nanoseconds: the timed window, and what the worker used since the last one.
+
+    `leaked` is the part that was used while the worker was to stand still, before the window;
+    `charged` is all, read when the outputs had been checked.
+    """
+
+    calls: int
+    wall: int
+    leaked: int
+    charged: int
+
+    def hidden(self, threads: int) -> int:
+        """CPU time that has no room in the window: `threads` times its length are explained."""
+        return max(0, self.leaked, self.charged - threads * self.wall)
+
+    def go(self, threads: int) -> Go:
+        """The same in seconds."""
+        return Go(self.calls, self.wall / 1e9, self.charged / 1e9, self.hidden(threads) / 1e9)
+
+
+def allowed(wall_seconds: float) -> float:
+    """How much hidden CPU time, in seconds, is let pass in a "go" of this length.
+
+    All of it is charged to the program's CPU time in any case; beyond this it is refused.
+    """
+    return min(MOST_SECONDS, BASE_SECONDS + SHARE * wall_seconds)
+
+
+def hidden_work(gos: Sequence[Go]) -> Cheated | None:
+    """Whether a block hides more CPU time than is let pass."""
+    hidden = sum(go.hidden_seconds for go in gos)
+    limit = sum(allowed(go.wall_seconds) for go in gos)
+    if hidden <= limit:
+        return None
+    return Cheated(
+        "hidden-work",
+        {
+            "hidden_seconds": hidden,
+            "allowed_seconds": limit,
+            "wall_seconds": sum(go.wall_seconds for go in gos),
+            "cpu_seconds": sum(go.cpu_seconds for go in gos),
+            "gos": len(gos),
+        },
+    )
+
+
+def given_away(pid: int) -> int | None:
+    """How often the first thread of `pid` gave the CPU away of itself; None if not told."""
+    with suppress(OSError, ValueError), open(f"/proc/{pid}/status", "rb") as file:
+        for line in file:
+            if line.startswith(b"voluntary_ctxt_switches:"):
+                return int(line.split()[1])
+    return None
+
+
+def waited(before: int | None, after: int | None, gos: int, threads: int) -> Cheated | None:
+    """Whether a program of one thread gave the CPU away in its windows.
+
+    It gains nothing by that on both clocks, but no such thing is a computation. Threads wait
+    for each other honestly.
+    """
+    if before is None or after is None or threads > 1:
+        return None
+    expected = _GIVEN_AWAY * gos
+    if after - before <= expected + max(_SPARE, gos // 2):
+        return None
+    return Cheated("waited", {"waits": after - before, "expected": expected, "gos": gos})
