@@ -1,0 +1,1 @@
+"""Annotated functions of systems code, proven by Z3."""
