@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -59,8 +60,9 @@ def collect(graph: Graph) -> Accesses:
     """
     program = graph.program
     items: list[Where] = []
-    parts: list[Int] = []
-    total = moves = 0
+    of_move: list[tuple[int, ...]] = []  # item, lanes, block, segment, start, column, end
+    of_region: list[tuple[int, ...]] = []  # location, units, whether packets, whether written, move
+    total = 0
     for block, listed in enumerate(program.items):
         begins = graph.segments[block].begins
         for number, item in enumerate(listed):
@@ -68,8 +70,8 @@ def collect(graph: Graph) -> Accesses:
                 continue
             name = program.operation(item.where).name
             items.append(item.where)
+            here = len(items) - 1
             for move in item.moves:
-                moves += 1
                 if move.slot < 0:
                     lanes = 1 if name in PACKET_OPERATIONS else 2 if name in SWITCHED else 0
                     start = graph.boundary[block, begins[number]]
@@ -79,48 +81,46 @@ def collect(graph: Graph) -> Accesses:
                     start = graph.slot[block, number, move.slot]
                     column = graph.port_columns.get((block, move.channel), 0)
                     end = graph.covered(block, number, move.slot, move.channel)
+                of_move.append((here, lanes, block, begins[number], start, column, end))
                 for regions, write in ((move.sources, 0), (move.destinations, 1)):
                     for region in regions:
-                        per = 2 if region.packet else 1
-                        count = move.units * per
-                        total += count
-                        if total > MAX_ACCESSES:
-                            raise TooMuch(f"more than {MAX_ACCESSES} accesses")
-                        rows = np.empty((13, count), dtype=np.int64)
-                        rows[0] = np.arange(region.start, region.start + count)
-                        rows[4] = np.arange(count) // per
-                        rows[12] = np.arange(count) % per == 0
-                        for index, value in (
-                            (1, write),
-                            (2, int(region.packet)),
-                            (3, len(items) - 1),
-                            (5, lanes),
-                            (6, block),
-                            (7, begins[number]),
-                            (8, start),
-                            (9, column),
-                            (10, end),
-                            (11, moves),
-                        ):
-                            rows[index] = value
-                        parts.append(rows)
-    rows = np.concatenate(parts, axis=1) if parts else np.zeros((13, 0), dtype=np.int64)
-    whole = [np.ascontiguousarray(row) for row in rows]
+                        total += 2 * move.units if region.packet else move.units
+                        of_region.append(
+                            (region.start, move.units, region.packet, write, len(of_move))
+                        )
+                if total > MAX_ACCESSES:
+                    raise TooMuch(f"more than {MAX_ACCESSES} accesses")
+    return _accesses(items, _columns(of_move, 7), _columns(of_region, 5))
+
+
+def _columns(rows: list[tuple[int, ...]], width: int) -> Int:
+    flat = np.fromiter(chain.from_iterable(rows), dtype=np.int64, count=width * len(rows))
+    return flat.reshape(-1, width).T
+
+
+def _accesses(items: list[Where], of_move: Int, of_region: Int) -> Accesses:
+    """One row an access, from one column a move and one a region."""
+    location, units, packet, write, move = of_region
+    per = packet + 1
+    count = units * per
+    region = np.repeat(np.arange(len(count)), count)
+    inside = np.arange(len(region)) - np.repeat(np.cumsum(count) - count, count)
+    item, lanes, block, segment, start, column, end = of_move[:, move[region] - 1]
     return Accesses(
         items=items,
-        location=whole[0],
-        write=whole[1].astype(np.bool_),
-        packet=whole[2].astype(np.bool_),
-        item=whole[3],
-        relative=whole[4],
-        lanes=whole[5],
-        block=whole[6],
-        segment=whole[7],
-        start=whole[8],
-        column=whole[9],
-        end=whole[10],
-        move=whole[11],
-        first=whole[12].astype(np.bool_),
+        location=location[region] + inside,
+        write=write[region] > 0,
+        packet=packet[region] > 0,
+        item=item,
+        relative=inside // per[region],
+        lanes=lanes,
+        block=block,
+        segment=segment,
+        start=start,
+        column=column,
+        end=end,
+        move=move[region],
+        first=inside % per[region] == 0,
     )
 
 

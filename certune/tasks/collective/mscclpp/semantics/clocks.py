@@ -4,11 +4,14 @@ Three clocks answer three questions about a point x of a column and a later node
 x has happened; *strong*, whether what was done before x is visible at y; *performed*, whether it
 was visible to everybody at the end of some kernel that came before y, so that passing of time is
 enough from there on. Memory is bounded by working on some columns at a time.
+
+Most nodes only follow the one before them in their block. Their clock is that of the node where
+the block last heard of others, but for the block's own column; only those nodes have a *row*.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,20 +24,47 @@ Bool = npt.NDArray[np.bool_]
 Clock = npt.NDArray[np.int16 | np.int32]
 _Table = Callable[[npt.NDArray[np.int64], int], Clock]
 
-MAX_CELLS = 2**26  # nodes times columns held at once, twice
-MAX_WORK = 2**33  # nodes times columns in all
+MAX_CELLS = 2**26  # rows times columns held at once, twice
+MAX_WORK = 2**33  # rows times columns in all
 
 
 @dataclass(frozen=True)
-class _Level:
-    """Nodes whose edges all come from lower levels, with their edges in one column."""
+class _Edges:
+    """Edges into the rows of one level, ordered by row.
 
-    nodes: Int
-    anything: Int
-    starts: Int
-    strong: Int
-    strong_starts: Int
-    strong_nodes: Int
+    rows:   the rows, each once        begins: where the edges of each begin
+    source: the row that an edge comes from
+    at, column, value: (row, column) pairs, each once, and the value that a source's block adds
+    """
+
+    rows: Int
+    begins: Int
+    source: Int
+    at: Int
+    column: Int
+    value: Int
+
+
+def _strides(graph: Graph) -> list[int]:
+    """How much the value of each column grows a launch."""
+    grows = [places.boundaries for places in graph.segments]
+    grows += [len(graph.port_signals[key]) for key in graph.port_columns]
+    return grows + [1] * graph.program.plan.ranks
+
+
+def _edges(listed: Sequence[tuple[int, int, int, int]]) -> _Edges:
+    """From tuples (row, source row, column, value)."""
+    table = np.array(listed, dtype=np.int64).reshape(-1, 4)
+    table = table[np.argsort(table[:, 0], kind="stable")]
+    rows, begins = np.unique(table[:, 0], return_index=True)
+    added = table[table[:, 2] >= 0]
+    added = added[np.lexsort((added[:, 3], added[:, 2], added[:, 0]))]
+    last = np.ones(len(added), dtype=np.bool_)
+    last[:-1] = np.any(added[1:, (0, 2)] != added[:-1, (0, 2)], axis=1)
+    added = added[last]
+    return _Edges(
+        rows, begins, table[:, 1].copy(), added[:, 0].copy(), added[:, 2].copy(), added[:, 3].copy()
+    )
 
 
 class Clocks:
@@ -45,99 +75,126 @@ class Clocks:
         self.launches = launches
         self.size = len(graph.edges)
         self.nodes = self.size * launches
-        self._strides = np.array([graph.stride(c) for c in range(graph.columns)], dtype=np.int64)
+        self._strides = np.array(_strides(graph), dtype=np.int64)
         short = int(self._strides.max(initial=0)) * launches < 2**15
         self._type: type[np.int16 | np.int32] = np.int16 if short else np.int32
-        self._layers: dict[int, list[_Level]] = {}
-        self._ends = np.array(graph.ends, dtype=np.int64)
-        self._marks = self._all_marks()
+        self._contract()
 
-    def _levels(self, launches: int) -> list[_Level]:
-        """The nodes of the first `launches` launches by level."""
-        if launches not in self._layers:
-            self._layers[launches] = self._build_levels(launches)
-        return self._layers[launches]
-
-    def _build_levels(self, launches: int) -> list[_Level]:
-        graph, size = self.graph, self.size
+    def _contract(self) -> None:
+        """Give rows to nodes, and edges to rows by level."""
+        graph = self.graph
         owners = graph.program.owners
         starts = {graph.boundary[block, 0]: owners[block][0] for block in range(len(owners))}
-        nodes = size * launches
-        level = [0] * nodes
-        grouped: dict[int, list[int]] = {}
-        edges: list[list[tuple[int, bool]]] = []
-        for node in range(nodes):
-            launch, inside = divmod(node, size)
-            here = [(launch * size + earlier, strong) for earlier, strong in graph.edges[inside]]
-            if launch and inside in starts:
-                here.append(((launch - 1) * size + graph.ends[starts[inside]], True))
-            edges.append(here)
-            level[node] = 1 + max((level[earlier] for earlier, _ in here), default=-1)
-            if here:
-                grouped.setdefault(level[node], []).append(node)
-        layers = []
-        for number in sorted(grouped):
-            anything: list[int] = []
-            begins: list[int] = []
-            strong: list[int] = []
-            strong_begins: list[int] = []
-            strong_nodes: list[int] = []
-            for node in grouped[number]:
-                begins.append(len(anything))
-                anything += [earlier for earlier, _ in edges[node]]
-                firm = [earlier for earlier, is_strong in edges[node] if is_strong]
-                if firm:
-                    strong_begins.append(len(strong))
-                    strong += firm
-                    strong_nodes.append(node)
-            rows = (grouped[number], anything, begins, strong, strong_begins, strong_nodes)
-            layers.append(_Level(*(np.array(row, dtype=np.int64) for row in rows)))
-        return layers
-
-    def _all_marks(self) -> Int:
-        """Node, column and value of what the nodes of a launch add themselves."""
-        graph = self.graph
-        rows = [(inside, *own) for inside, own in enumerate(graph.own) if own]
-        for block, (rank, _) in enumerate(graph.program.owners):
-            rows.append((graph.boundary[block, 0], graph.rank_column(rank), 1))
-        return np.array(rows, dtype=np.int64).reshape(-1, 3).T
+        ends = set(graph.ends)
+        row: list[int] = []  # of each node, or of the node that it follows
+        column: list[int] = []  # the column that a node adds to its row, and its value
+        value: list[int] = []
+        marks: list[tuple[int, int, int]] = []  # row, column, value
+        level: list[int] = []  # of each row
+        anything: dict[int, list[tuple[int, int, int, int]]] = {}
+        strong: dict[int, list[tuple[int, int, int, int]]] = {}
+        blocks = len(owners)
+        for node, (edges, own) in enumerate(zip(graph.edges, graph.own, strict=True)):
+            if len(edges) == 1 and node not in ends:
+                before, firm = edges[0]
+                if firm and (own is None or own[0] == column[before] < blocks):
+                    row.append(row[before])
+                    column.append(column[before])
+                    value.append(value[before] if own is None else own[1])
+                    continue
+            here = len(level)
+            row.append(here)
+            level.append(1 + max([level[row[before]] for before, _ in edges], default=-1))
+            if edges:
+                listed = [(here, row[x], column[x], value[x], firm) for x, firm in edges]
+                anything.setdefault(level[here], []).extend(x[:4] for x in listed)
+                strong.setdefault(level[here], []).extend(x[:4] for x in listed if x[4])
+            if own is not None:
+                marks.append((here, *own))
+            if node in starts:
+                marks.append((here, graph.rank_column(starts[node]), 1))
+            # What follows a row in its block adds to the block's own column.
+            if own is not None and own[0] < blocks:
+                column.append(own[0])
+                value.append(own[1])
+            else:
+                column.append(-1)
+                value.append(0)
+        self._row = np.array(row, dtype=np.int64)
+        self._column = np.array(column, dtype=np.int64)
+        self._value = np.array(value, dtype=np.int64)
+        self._rows = len(level)
+        self._marks = np.array(marks, dtype=np.int64).reshape(-1, 3).T
+        self._levels = [
+            (_edges(anything[number]), _edges(strong.get(number, [])))
+            for number in sorted(anything)
+        ]
+        # Where the launches of a rank follow each other.
+        first = np.array(sorted(starts), dtype=np.int64)
+        self._first = self._row[first]
+        self._ends = self._row[np.array(graph.ends, dtype=np.int64)]
+        self._last = self._ends[np.array([starts[node] for node in first.tolist()], dtype=np.int64)]
 
     def _marked(self, columns: Int, launches: int) -> Clock:
-        """A table of nodes by `columns` (sorted) with nothing but the nodes' own marks."""
-        table = np.zeros((self.size * launches, len(columns)), dtype=self._type)
-        node, column, value = self._marks
+        """A table of rows by `columns` (sorted) with nothing but the rows' own marks."""
+        table = np.zeros((self._rows * launches, len(columns)), dtype=self._type)
+        row, column, value = self._marks
         at = np.searchsorted(columns, column)
         chosen = np.flatnonzero(columns[np.minimum(at, len(columns) - 1)] == column)
-        node, column, value, at = node[chosen], column[chosen], value[chosen], at[chosen]
+        row, column, value, at = row[chosen], column[chosen], value[chosen], at[chosen]
         for launch in range(launches):
-            table[node + launch * self.size, at] = value + launch * self._strides[column]
+            table[row + launch * self._rows, at] = value + launch * self._strides[column]
+        return table
+
+    def _spread(self, columns: Int, launches: int, *, firm: bool) -> Clock:
+        """The clock along strong edges (`firm`) or along all."""
+        table = self._marked(columns, launches)
+        place = np.full(len(self._strides), -1, dtype=np.int64)
+        place[columns] = np.arange(len(columns))
+        for launch in range(launches):
+            base = launch * self._rows
+            if launch:
+                rows = self._first + base
+                before = self._last + base - self._rows
+                table[rows] = np.maximum(table[rows], table[before])
+            for pair in self._levels:
+                edges = pair[firm]
+                if not edges.rows.size:
+                    continue
+                rows = edges.rows + base
+                if edges.source.size > rows.size:
+                    found = np.maximum.reduceat(table[edges.source + base], edges.begins, axis=0)
+                else:
+                    found = table[edges.source + base]
+                table[rows] = np.maximum(table[rows], found)
+                at = place[edges.column]
+                if at.size and int(at.max()) >= 0:
+                    known = at >= 0
+                    rows, at = edges.at[known] + base, at[known]
+                    value = edges.value[known] + launch * self._strides[edges.column[known]]
+                    table[rows, at] = np.maximum(table[rows, at], value)
         return table
 
     def _strong(self, columns: Int, launches: int) -> Clock:
-        table = self._marked(columns, launches)
-        for level in self._levels(launches):
-            if level.strong_nodes.size:
-                rows = np.maximum.reduceat(table[level.strong], level.strong_starts, axis=0)
-                table[level.strong_nodes] = np.maximum(table[level.strong_nodes], rows)
-        return table
+        return self._spread(columns, launches, firm=True)
 
     def _anything(self, columns: Int, launches: int) -> Clock:
-        table = self._marked(columns, launches)
-        for level in self._levels(launches):
-            rows = np.maximum.reduceat(table[level.anything], level.starts, axis=0)
-            table[level.nodes] = np.maximum(table[level.nodes], rows)
-        return table
+        return self._spread(columns, launches, firm=False)
 
     def _performed(self, columns: Int, launches: int) -> Clock:
         strong = self._strong(columns, launches)
         table = np.zeros_like(strong)
-        ends = np.zeros(len(table), dtype=np.bool_)
+        ends = np.zeros(self._rows, dtype=np.bool_)
+        ends[self._ends] = True
         for launch in range(launches):
-            ends[self._ends + launch * self.size] = True
-        for level in self._levels(launches):
-            table[level.nodes] = np.maximum.reduceat(table[level.anything], level.starts, axis=0)
-            here = level.nodes[ends[level.nodes]]
-            table[here] = np.maximum(table[here], strong[here])
+            base = launch * self._rows
+            if launch:
+                table[self._first + base] = table[self._last + base - self._rows]
+            for edges, _ in self._levels:
+                rows = edges.rows + base
+                table[rows] = np.maximum.reduceat(table[edges.source + base], edges.begins, axis=0)
+                here = rows[ends[edges.rows]]
+                table[here] = np.maximum(table[here], strong[here])
         return table
 
     def _reached(self, table: _Table, node: Int, column: Int, value: Int) -> Bool:
@@ -145,19 +202,28 @@ class Clocks:
         answer = np.zeros(len(node), dtype=np.bool_)
         if not len(node):
             return answer
-        launches = int(node.max()) // self.size + 1
+        launch, inside = np.divmod(node, self.size)
+        launches = int(launch.max()) + 1
+        row = self._row[inside] + launch * self._rows
         asked = np.unique(column)
-        work = self.size * launches * len(asked)
-        if work > MAX_WORK:
+        rows = self._rows * launches
+        if rows * len(asked) > MAX_WORK:
             raise TooMuch(f"{self.size * launches} points in {len(asked)} sequences")
-        width = max(1, MAX_CELLS // (self.size * launches))
+        width = max(1, MAX_CELLS // rows)
         for first in range(0, len(asked), width):
             columns = asked[first : first + width]
             chosen = np.flatnonzero((column >= columns[0]) & (column <= columns[-1]))
             clock = table(columns, launches)
             at = np.searchsorted(columns, column[chosen])
-            answer[chosen] = clock[node[chosen], at] >= value[chosen]
+            answer[chosen] = clock[row[chosen], at] >= value[chosen]
         return answer
+
+    def _own(self, node: Int, column: Int, value: Int) -> Bool:
+        """Elementwise whether `node` is at or after a point of its own block."""
+        launch, inside = np.divmod(node, self.size)
+        own = self._value[inside] + launch * self._strides[np.maximum(self._column[inside], 0)]
+        reached: Bool = (self._column[inside] == column) & (own >= value)
+        return reached
 
     def ask(self, node: Int, column: Int, value: Int, visible: Bool) -> Bool:
         """Elementwise: has the point `value` of `column` happened before `node`?
@@ -168,8 +234,8 @@ class Clocks:
         Raises:
             TooMuch: the clocks would take too long.
         """
-        answer = np.zeros(len(node), dtype=np.bool_)
-        left = np.flatnonzero(value < UNCOVERED)
+        answer = self._own(node, column, value)
+        left = np.flatnonzero((value < UNCOVERED) & ~answer)
         for table, wanted in (
             (self._strong, None),
             (self._anything, False),
