@@ -36,7 +36,7 @@ def run(entry: str, count: int, locking: tuple[int, int, int, bytes, bool]) -> N
         module.main(tuple(range(FIRST_FD, FIRST_FD + count)))
         code = 0
     except SystemExit as leaving:
-        code = leaving.code if isinstance(leaving.code, int) else 0 if leaving.code is None else 1
+        code = _code(leaving)
     except BaseException as error:  # noqa: BLE001  whatever a candidate raises
         code = 1
         status.why(error)
@@ -50,10 +50,24 @@ def run(entry: str, count: int, locking: tuple[int, int, int, bytes, bool]) -> N
         os._exit(code & 0xFF)
 
 
+def _code(leaving: SystemExit) -> int:
+    if leaving.code is None or isinstance(leaving.code, int):
+        return leaving.code or 0
+    try:
+        sys.stderr.write(f"{leaving.code}\n")
+    except BaseException:  # noqa: BLE001  a candidate's object, and its stream
+        return 1
+    return 1
+
+
 def _tell(error: BaseException) -> None:
     try:
         import traceback
 
-        traceback.print_exception(error)
+        # What the candidate did, not how it was started and where from.
+        own, at = os.path.dirname(__file__), error.__traceback__
+        while at is not None and at.tb_frame.f_code.co_filename.startswith(own):
+            at = at.tb_next
+        traceback.print_exception(error.with_traceback(at), file=sys.stderr)
     except BaseException:  # noqa: BLE001  it may print itself as it likes
         return

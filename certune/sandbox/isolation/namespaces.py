@@ -32,7 +32,7 @@ _MNT_DETACH = 2
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 
 # Where the new root is put together; hidden from this process alone, and only until it has moved.
-_SITES = ("/mnt", "/media", "/srv", "/run", "/sys", "/tmp")
+_SITES = ("/mnt", "/media", "/srv", "/run", "/sys", "/home")
 WORK = "/work"
 
 
@@ -69,6 +69,8 @@ def _map_oneself(proc: int, uid: int, gid: int) -> None:
         fd = os.open(f"self/{name}", os.O_WRONLY | os.O_CLOEXEC, dir_fd=proc)
         try:
             os.write(fd, text.encode())
+        except OSError as error:
+            raise OSError(error.errno, f"{name}: {error.strerror}") from None
         finally:
             os.close(fd)
 

@@ -7,6 +7,7 @@ import re
 import select
 import socket
 import subprocess
+import sys
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any
 
 from certune.core.errors import Crashed, InvalidInput, TimedOut, Unavailable
 from certune.sandbox.isolation import privileges, readable
+from certune.sandbox.isolation.probe import NOT_LINUX, available, explain
 from certune.sandbox.keeper import wire
 from certune.sandbox.keeper.spawn import PROLOGUE, environment, one_way
 from certune.sandbox.keeper.worker import Worker
@@ -47,11 +49,10 @@ class Keeper(AbstractContextManager["Keeper"]):
         preload: Sequence[str] = (),
         layers: frozenset[Layer] | None = None,
     ) -> None:
-        if level is None:
-            level = Isolation.CONFINED
+        level, walls = _choose(level)
         self.level = level
         self.profile = profile
-        self.layers = LAYERS[level] if layers is None else layers
+        self.layers = walls if layers is None else layers
         settings = {
             "layers": sorted(layer.value for layer in self.layers),
             "profile": profile,
@@ -164,10 +165,22 @@ class Keeper(AbstractContextManager["Keeper"]):
         message, fds = received
         if word not in message:
             told = message.get("failed", "for no reason given")
-            raise (Unavailable if message.get("unavailable") else Crashed)(
-                f"{who} could not start: {told}"
-            )
+            if message.get("wall"):
+                raise Unavailable(f"isolation {self.level.word!r} cannot be had: {explain(told)}")
+            raise Crashed(f"{who} could not start: {told}")
         return message, fds
+
+
+def _choose(level: Isolation | None) -> tuple[Isolation, frozenset[Layer]]:
+    """The level and its layers; the best one found by trying stands behind None and DECLARED."""
+    if sys.platform != "linux" or not hasattr(os, "pidfd_open"):
+        raise Unavailable(f"untrusted code cannot be run on {sys.platform}: {NOT_LINUX}")
+    if level is not None and level is not Isolation.DECLARED:
+        return level, LAYERS[level]
+    report = available()
+    if level is None and report.best < Isolation.CONFINED:
+        raise Unavailable(report.refusal())
+    return level or report.best, LAYERS[report.best]
 
 
 def _ids(layers: frozenset[Layer]) -> list[int]:

@@ -17,7 +17,7 @@ import sys
 import time
 from typing import Any
 
-from certune.sandbox.isolation import landlock, namespaces, syscalls
+from certune.sandbox.isolation import landlock, namespaces, seccomp, syscalls
 from certune.sandbox.keeper import endings, spawn, wire
 from certune.sandbox.keeper.child import Child
 from certune.sandbox.keeper.descendants import kill_orphans
@@ -199,8 +199,11 @@ def main(arguments: list[str]) -> None:
         settings, (judge,) = received
         proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         keeper = _set_up(control, settings, proc, judge)
+    except Refused as error:
+        wire.send(control, {"failed": str(error), "wall": True})
+        os._exit(1)
     except BaseException as error:  # noqa: BLE001  told to the judge
-        wire.send(control, {"failed": f"{type(error).__name__}: {error}"})
+        wire.send(control, {"failed": f"{type(error).__name__}: {error}", "wall": False})
         os._exit(1)
     try:
         keeper.serve()
@@ -210,11 +213,23 @@ def main(arguments: list[str]) -> None:
         os._exit(0)
 
 
+class Refused(Exception):
+    """A layer cannot be had; the text names the system call and the kernel's answer."""
+
+
 def _set_up(control: socket.socket, settings: dict[str, Any], proc: int, judge: int) -> Keeper:
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
-    if "namespaces" in settings["layers"]:
-        ids = settings["ids"]
-        namespaces.contain(proc, settings["readable"], ids[0] if ids else None, 0)
+    layers, ids = settings["layers"], settings["ids"]
+    try:
+        if "landlock" in layers:
+            landlock.version()
+        if "seccomp" in layers:
+            seccomp.check()
+        if "namespaces" in layers:
+            namespaces.contain(proc, settings["readable"], ids[0] if ids else None, 0)
+    except OSError as error:
+        raise Refused(error.strerror) from error
+    if "namespaces" in layers:
         settings["ids"] = []
         if first := os.fork():
             _guard(first, judge, control)

@@ -77,6 +77,10 @@ class Worker:
                 self.close()
             return self._ended
 
+    def fileno(self) -> int:
+        """Readable once it has ended; for `poll`."""
+        return self._channel.fileno()
+
     def close(self) -> None:
         """Let go of it, which kills it if it runs."""
         self._channel.close()
