@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import xml.etree.ElementTree as ElementTree
+from functools import lru_cache
 
+from msccl_equivalence import Different, explain
 from msccl_interpreter import KINDS, Invalid, Program, interpret
 
 from certune.core import InvalidInput, Status
@@ -82,7 +84,10 @@ def mutate(text: str, rng: random.Random) -> str:
 
 
 def compare(text: str, rng: random.Random, *, most: int = 3) -> str:
-    """Judge a file with both; fail where they differ. The verdict in a word."""
+    """Judge a file with both; fail where they differ.
+
+    Returns "proved", "invalid", or the first obligation that is refuted (one is called "accepted").
+    """
     try:
         program = read(text.encode())
         report = verify(program, max_bytes=0)
@@ -109,7 +114,38 @@ def compare(text: str, rng: random.Random, *, most: int = 3) -> str:
     worst = min(status.values())
     failed = sorted(name.removesuffix("-in-place").removesuffix("-out-of-place")
                     for name, found in status.items() if found is Status.REFUTED)  # fmt: skip
-    return "accepted" if worst is Status.PROVED else failed[0]
+    return "proved" if worst is Status.PROVED else failed[0]
+
+
+@lru_cache(maxsize=64)
+def _hangs_at(text: str) -> int | None:
+    ended = verify(read(text.encode()), max_bytes=0).termination
+    return ended and ended.hangs_at
+
+
+def judge(
+    original: str, changed: str, rng: random.Random, *, most: int = 2, runs: int = 2, root: int = 0
+) -> str:
+    """What becomes of a changed file: what `compare` says, and for what survives the reason.
+
+    What is proved must be shown to do what the original does; what is refuted must be shown not
+    to. A file of which only the message sizes are refuted survives where the original hangs from
+    the same size on. What the runtimes' parser refuses ("accepted" is refuted) runs nowhere.
+    """
+    found = compare(changed, rng, most=most)
+    if found in ("invalid", "accepted"):
+        return found
+    hangs = _hangs_at(changed) if found == "deadlock" else None
+    sizes = {hangs, hangs + 1} if hangs else set()
+    survives = found == "proved" or (hangs is not None and hangs == _hangs_at(original))
+    seed = rng.randrange(2**30)
+    try:
+        why = explain(original, changed, seed=seed, root=root, most=2 * most, runs=runs, also=sizes)
+    except Different:
+        assert not survives
+        return found
+    assert survives, f"{found} is refuted, yet it does what the original does: {why}"
+    return f"survives: {why}"
 
 
 def _one(text, program, report, status, m, placed, suffix, rng) -> None:

@@ -74,5 +74,5 @@ def test_every_change_of_an_operation(kind: str, tmp_path) -> None:
         found: dict[str, Counter[str]] = {}
         for change, text in changed(data.decode()):
             found.setdefault(change, Counter())[compare(text, chance, most=1)] += 1
-        assert found["dropped"]["accepted"] == 0, found  # no operation is idle
+        assert found["dropped"]["proved"] == 0, found  # no operation is idle
         assert found["doubled"].total() == found["dropped"].total()
