@@ -10,6 +10,7 @@
 from certune.sandbox.measuring.bench import Bench
 from certune.sandbox.measuring.bout import Bout
 from certune.sandbox.measuring.buffers import Buffer
+from certune.sandbox.measuring.doubt import doubt
 from certune.sandbox.measuring.outcome import Block, Cheated, Died, Fault, Go, WrongResult
 from certune.sandbox.measuring.problem import Problem, Program, mismatch
 
@@ -25,5 +26,6 @@ __all__ = [
     "Problem",
     "Program",
     "WrongResult",
+    "doubt",
     "mismatch",
 ]

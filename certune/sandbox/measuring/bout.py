@@ -22,7 +22,8 @@ from certune.sandbox.measuring.problem import Program
 from certune.sandbox.model import Ended, Isolation, Launch, Limits
 
 _SHOWN = 32
-_ENDING_SECONDS = 5.0
+_KILLED_SECONDS = 30.0  # far more than the kernel needs; beyond it something of ours is wrong
+_ENDING_SECONDS = 2.0  # from closing the channel to the end of the process
 
 
 class Worker(Protocol):
@@ -130,7 +131,7 @@ class Bout:
         with self.held:
             if self.ended is None:
                 self.worker.kill()
-                self.ended = self.worker.wait(_ENDING_SECONDS)
+                self.ended = self.worker.wait(_KILLED_SECONDS)
         return self.ended
 
     def load(self) -> Fault | None:

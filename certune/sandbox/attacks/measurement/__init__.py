@@ -1,0 +1,1 @@
+"""Attacks on measurement: each script is a program that `certune.sandbox.attacks.measured` runs."""

@@ -1,0 +1,12 @@
+"""No end of loading.
+
+Tries: never comes to the point where it could be called.
+With: answer_seconds 0.5
+Stopped as: died
+"""
+
+import os
+
+os.write(2, b"tried\n")
+while True:
+    pass
