@@ -58,7 +58,7 @@ def _data(where: Where) -> dict[str, Json]:
     data: dict[str, Json] = {
         "rank": where.rank,
         "threadblock": where.block,
-        "operation": where.index,
+        "operation": where.number,
     }
     if where.inner >= 0:
         data["inner"] = where.inner

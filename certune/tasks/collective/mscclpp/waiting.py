@@ -95,7 +95,7 @@ def deadlock(space: Space, execution: Execution) -> tuple[str, dict[str, Json]]:
     data: dict[str, Json] = {
         "rank": where.rank,
         "threadblock": where.block,
-        "operation": where.index,
+        "operation": where.number,
         "stuck": len(execution.stuck),
         "cycle": circular,
     }

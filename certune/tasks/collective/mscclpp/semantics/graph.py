@@ -249,7 +249,7 @@ def build_graph(execution: Execution) -> tuple[Graph, dict[int, list[Where]]]:
     seen = _signal_edges(graph, initial, _chains(program, ("signal", "release")))
     packets, contested = _packet_edges(graph)
     inside: dict[int, dict[int, int]] = defaultdict(dict)  # block → slot → last node of segment
-    pending: dict[int, list[int]] = defaultdict(list)  # block → slot nodes of the segment
+    unmoved: set[int] = set()  # slot nodes that heard of nothing since their segment began
     joined: dict[int, int] = {}
     ordinals: dict[tuple[int, int], int] = defaultdict(int)
     latest: dict[int, int] = {}  # block → its last boundary so far
@@ -261,21 +261,27 @@ def build_graph(execution: Execution) -> tuple[Graph, dict[int, list[Where]]]:
             latest[block] = number
             own = (block, boundary + 1)
             if boundary:
-                edges.append((graph.boundary[block, boundary - 1], True))
-                edges += [(node, True) for node in pending.pop(block, ())]
+                heard = [x for x in inside.pop(block, {}).values() if x not in unmoved]
+                # Each of these comes after the boundary before.
+                heard = heard or [graph.boundary[block, boundary - 1]]
+                edges += [(node, True) for node in heard]
                 edges += [(node, False) for node in sorted(packets.get((block, boundary), ()))]
             if block in joined:
                 edges.append((joined.pop(block), True))
-            inside.pop(block, None)
         elif event[0] == "slot":
             block, at, slot = event[1], event[2], event[3]
             item = program.items[block][at]
-            edges.append((graph.boundary[block, graph.segments[block].begins[at]], True))
-            if slot in inside[block]:
-                edges.append((inside[block][slot], True))
-            edges += seen.get((block, at, slot), ())
+            before = inside[block].get(slot, -1)
+            if before < 0:
+                before = graph.boundary[block, graph.segments[block].begins[at]]
+                fresh = True
+            else:
+                fresh = before in unmoved
+            others = seen.get((block, at, slot), ())
+            edges = [(before, True), *others]
+            if fresh and not others:
+                unmoved.add(number)
             inside[block][slot] = number
-            pending[block].append(number)
             if (block, at, slot) in graph.proxy:
                 key = (block, item.ports[slot])
                 ordinals[key] += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from certune.tasks.collective.mscclpp.plan import (
     PACKET_OPERATIONS,
@@ -25,16 +25,14 @@ from certune.tasks.collective.mscclpp.semantics.space import Space
 Severity: TypeAlias = Literal["bounds", "departs", "unknown"]
 
 
-@dataclass(frozen=True)
-class Region:
+class Region(NamedTuple):
     """`start` is the first location; a packet takes two locations a unit."""
 
     start: int
     packet: bool
 
 
-@dataclass(frozen=True)
-class Move:
+class Move(NamedTuple):
     """The sum of `sources` goes to each of `destinations`, for `units` units.
 
     `slot` is the thread that hands the move to the proxy of a port channel, which then acts on
@@ -117,6 +115,8 @@ class Translation:
     def extent(self, operand: Operand) -> tuple[int, int]:
         """First unit within its buffer and length of an operand, after splitting."""
         units = self.actor.space.units
+        if self.op.group[1] == 1:
+            return operand.index * units, operand.size * units
         first, length = piece(operand.size, units, self.op.group)
         if length < 0:
             raise Unmodelled("the group is larger than what it splits")

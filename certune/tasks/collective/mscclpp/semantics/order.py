@@ -90,9 +90,12 @@ def violations(clocks: Clocks, a: Accesses, owner: Int, outside: Bool, gap: int)
     early = chosen[~begun(owner[chosen], a.start[chosen], 0)]
     # It is over before its own rank's end, too.
     late = chosen[(a.lanes[chosen] < 0) | (ranks[chosen] != owner[chosen])]
+    # Nodes are numbered in an order that respects the edges: of two accesses only that with the
+    # earlier start can be over when the other begins.
+    earlier = a.start[x] < a.start[y]
+    first, last = np.where(earlier, x, y), np.where(earlier, y, x)
     questions = [
-        before(x, a.start[y]),
-        before(y, a.start[x]),
+        before(first, a.start[last]),
         before(u, after),
         before(late, ends[owner[late]]),
     ]
@@ -103,13 +106,13 @@ def violations(clocks: Clocks, a: Accesses, owner: Int, outside: Bool, gap: int)
         np.concatenate([q.visible for q in questions]),
     )
     parts = np.split(answers, np.cumsum([len(q.node) for q in questions])[:-1])
-    open_ = ~(parts[0] | parts[1])
+    open_ = ~parts[0]
     x, y = x[open_], y[open_]
-    u, v = u[~parts[2]], v[~parts[2]]
+    u, v = u[~parts[1]], v[~parts[1]]
     if (x.size or u.size) and a.packet.any():
         causality = Causality(clocks, a)
         open_ = ~(causality.before(x, y) | causality.before(y, x))
         x, y = x[open_], y[open_]
         open_ = ~causality.before(u, v, gap)
         u, v = u[open_], v[open_]
-    return Violations((x, y), early, late[~parts[3]], (u, v))
+    return Violations((x, y), early, late[~parts[2]], (u, v))

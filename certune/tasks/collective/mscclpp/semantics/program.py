@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from certune.tasks.collective.mscclpp.plan import ChannelType, Operation, Plan
 from certune.tasks.collective.mscclpp.semantics.moves import Actor, Issue, Move
@@ -25,25 +25,23 @@ ItemKind: TypeAlias = Literal["signal", "wait", "acquire", "release", "data", "n
 Counter: TypeAlias = tuple[str, int, int]
 
 
-@dataclass(frozen=True)
-class Where:
-    """An operation of the file: rank, thread block, index, index inside a pipeline, iteration."""
+class Where(NamedTuple):
+    """An operation of the file: rank, thread block, number, that inside a pipeline, iteration."""
 
     rank: int
     block: int
-    index: int
+    number: int
     inner: int = -1
     iteration: int = -1
 
     def __str__(self) -> str:
-        text = f"rank {self.rank}, thread block {self.block}, operation {self.index}"
+        text = f"rank {self.rank}, thread block {self.block}, operation {self.number}"
         if self.inner >= 0:
             text += f".{self.inner} (iteration {self.iteration})"
         return text
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """One step of a thread block.
 
     `counters` are channel counters or semaphores, one a slot; `strong` is whether a signal
@@ -77,7 +75,7 @@ class Program:
     def operation(self, where: Where) -> Operation:
         """The operation of the file at `where`."""
         gpu = self.plan.gpus[where.rank]
-        op = gpu.threadblocks[where.block].operations[where.index]
+        op = gpu.threadblocks[where.block].operations[where.number]
         return op.operations[where.inner] if where.inner >= 0 else op
 
 
@@ -148,17 +146,17 @@ def build(plan: Plan, space: Space, iterations: int = 1) -> Program:
     for rank, gpu in enumerate(plan.gpus):
         for block, threadblock in enumerate(gpu.threadblocks):
             items: list[Item] = []
+            actor = Actor(plan, space, rank, block)
             for index, op in enumerate(threadblock.operations):
                 if op.name != "pipeline":
-                    actor = Actor(plan, space, rank, block)
                     item = _item(op, actor, Where(rank, block, index), pairs, program)
                     items += [item] if item else []
                     continue
                 for iteration in range(iterations * op.unit_chunks):
-                    actor = Actor(plan, space, rank, block, iteration)
+                    within = Actor(plan, space, rank, block, iteration)
                     for inner, inside in enumerate(op.operations):
                         where = Where(rank, block, index, inner, iteration)
-                        item = _item(inside, actor, where, pairs, program)
+                        item = _item(inside, within, where, pairs, program)
                         items += [item] if item else []
             program.items.append(items)
             program.owners.append((rank, block))
