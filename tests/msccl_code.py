@@ -12,7 +12,7 @@ from msccl_interpreter import Memory, Program
 
 SENDS = ("s", "rcs", "rrs", "rrcs")
 RECEIVES = ("r", "rcs", "rrs", "rrc", "rrcs")
-READS = ("s", "rrs", "rrc", "rrcs", "cpy")
+READS = ("s", "rrs", "rrc", "rrcs", "cpy", "re")
 WRITES = ("r", "rcs", "rrc", "rrcs", "cpy", "re")
 Place = tuple[int, int]  # rank and thread block
 Node = tuple[Place, int]  # and the number of an operation in it
@@ -24,7 +24,7 @@ class Different(Exception):
 
 @dataclass(frozen=True)
 class Operation:
-    """What one transmission does: operands are cells, or names where no placement is given."""
+    """What a thread block does at once: operands are cells, or names without a placement."""
 
     kind: str
     count: int
@@ -47,20 +47,27 @@ class Code:
     numbers: dict[Place, tuple[int, ...]]
 
 
-def _operation(block, item, memory: Memory | None) -> Operation:
+def _operations(block, item, memory: Memory | None) -> list[Operation]:
+    """What a transmission does; a fused reduction is as many as it has terms."""
+
     def where(letter: str, offset: int) -> object:
         return (letter, offset) if memory is None else memory.cell(block.rank, letter, offset)
 
-    kind, count = item.kind, item.count
-    sources = item.added if kind == "re" else item.added[:1] if kind in READS else []
-    return Operation(
-        kind,
-        count,
-        (block.send, block.channel) if kind in SENDS else None,
-        (block.receive, block.channel) if kind in RECEIVES else None,
-        tuple(where(item.source[0], offset) for offset in sources),
-        where(*item.target) if kind in WRITES else None,
-    )
+    kind = item.kind
+    if not item.count:
+        return [Operation("nop", 0, None, None, (), None)]
+    terms = item.added if kind == "re" else item.added[:1]
+    return [
+        Operation(
+            kind,
+            item.count,
+            (block.send, block.channel) if kind in SENDS else None,
+            (block.receive, block.channel) if kind in RECEIVES else None,
+            (where(item.source[0], offset),) if kind in READS else (),
+            where(*item.target) if kind in WRITES else None,
+        )
+        for offset in terms
+    ]
 
 
 def _flags(code) -> list[int]:
@@ -75,6 +82,8 @@ def _flags(code) -> list[int]:
 
 def read_code(program: Program, memory: Memory | None = None) -> Code:
     """The operations of a program; what moves nothing and is waited for by nobody is left out.
+
+    Fused reductions are taken apart: their terms are added one after the other all the same.
 
     Raises:
         Different: something is waited for that never comes.
@@ -94,23 +103,31 @@ def read_code(program: Program, memory: Memory | None = None) -> Code:
                 if at == len(given):
                     raise Different(f"{place} waits for what never comes")
                 waits.add(((other, signals[other][at]), (place, number)))
-    meets = {node for edge in waits for node in edge}
-    kept = {
-        place: tuple(k for k, item in enumerate(block.code) if item.count or (place, k) in meets)
-        for place, block in program.blocks.items()
-    }
-    dense = {(place, k): (place, n) for place, ks in kept.items() for n, k in enumerate(ks)}
+    awaited = {signal for signal, _ in waits}
+    operations: dict[Place, tuple[Operation, ...]] = {}
+    numbers: dict[Place, tuple[int, ...]] = {}
+    begins: dict[Node, Node] = {}
+    ends: dict[Node, Node] = {}
+    for place, block in program.blocks.items():
+        done: list[Operation] = []
+        of: list[int] = []
+        idle: list[int] = []  # their waits hold up what comes next
+        for number, item in enumerate(block.code):
+            idle.append(number)
+            if item.count or (place, number) in awaited:
+                begins |= {(place, k): (place, len(done)) for k in idle}
+                idle = []
+                new = _operations(block, item, memory)
+                done += new
+                of += [number] * len(new)
+                ends[place, number] = place, len(done) - 1
+        if done:
+            operations[place], numbers[place] = tuple(done), tuple(of)
     return Code(
-        {
-            place: tuple(
-                _operation(program.blocks[place], program.blocks[place].code[k], memory) for k in ks
-            )
-            for place, ks in kept.items()
-            if ks
-        },
-        frozenset((dense[a], dense[b]) for a, b in waits),
-        frozenset(dense[p, k] for p, ks in signals.items() for k in ks if (p, k) in dense),
-        kept,
+        operations,
+        frozenset((ends[a], begins[b]) for a, b in waits if b in begins),
+        frozenset(ends[p, k] for p, ks in signals.items() for k in ks if (p, k) in ends),
+        numbers,
     )
 
 

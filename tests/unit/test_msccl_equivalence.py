@@ -48,6 +48,14 @@ def added(*sums: tuple[str, ...]) -> str:
 def test_the_same_operations() -> None:
     unread = gathered(step("nop"), step("cpy", "i0", "o0"))
     assert why(unread) == "the same operations"
+    # A step of no chunks is a nop, and hands its wait on to the next.
+    held, empty = (
+        gathered(step(kind, count=0, after=(0, 0)), step("cpy", "i0", "o0", after=(0, 1)))
+        .replace('hasdep="0"', 'hasdep="1"', 2)
+        .replace('send="-1"', 'send="1"', 1)
+        for kind in ("nop", "s")
+    )
+    assert why(empty, held) == "the same operations"
     assert why(PLAIN.replace('s="1" type="r" srcbuf="o"', 's="7" type="r" srcbuf="i"')) == WHY[0]
 
 
@@ -66,6 +74,14 @@ def test_signals_and_waits() -> None:
     assert why(first.replace('hasdep="0"', 'hasdep="1"', 1), waits) == "needless wait"
     with pytest.raises(Different, match="never comes"):
         why(gathered(step("cpy", "i0", "o0", after=(0, 3))))
+
+
+def test_what_is_fused_or_not() -> None:
+    fused = added()
+    apart = fused.replace('type="re"', 'type="re" x="1"', 1)
+    at = apart.index('hasdep="0"', apart.index('x="1"'))
+    apart = apart[:at] + 'hasdep="1"' + apart[at + len('hasdep="0"') :]
+    assert why(apart.replace(' x="1"', ""), fused) == "idle signal"
 
 
 def test_an_implied_wait() -> None:
