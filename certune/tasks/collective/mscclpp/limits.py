@@ -27,9 +27,20 @@ KNOWN = ("allreduce", "allgather", "reducescatter", "alltoall")
 
 def _flat(block: ThreadBlock) -> Iterator[tuple[str, Operation]]:
     for index, op in enumerate(block.operations):
-        yield str(index), op
+        yield f"{index}", op
         for inner, inside in enumerate(op.operations):
             yield f"{index}.{inner}", inside
+
+
+def _fits(op: Operation, threads: int) -> bool:
+    """Whether `_operation` has nothing to say."""
+    return (
+        len(op.channels) <= min(MAX_CHANNELS_PER_OPERATION, threads)
+        and len(op.semaphores) <= min(MAX_SEMAPHORES, threads)
+        and len(op.sources) <= MAX_OPERANDS
+        and len(op.destinations) <= MAX_OPERANDS
+        and op.barrier < MAX_BARRIERS
+    )
 
 
 def _operation(op: Operation, threads: int) -> Iterator[str]:
@@ -80,6 +91,8 @@ def obstacles(plan: Plan) -> Iterator[tuple[int, str]]:
                         f"room is for {MAX_CHANNELS}",
                     )
             for index, op in _flat(block):
+                if _fits(op, plan.threads):
+                    continue
                 for sentence in _operation(op, plan.threads):
                     yield rank, f"{where}, operation {index} ({op.name}): {sentence}"
         for number, channel in enumerate(gpu.switch):

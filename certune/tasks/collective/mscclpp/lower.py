@@ -23,6 +23,7 @@ from typing import Literal, TypeAlias
 from certune.core import InvalidInput
 from certune.tasks.collective.collective import Collective
 from certune.tasks.collective.mscclpp import packets
+from certune.tasks.collective.mscclpp.collector import uncollected
 from certune.tasks.collective.mscclpp.drafts import Message, Put, Segment, Step, segments
 from certune.tasks.collective.mscclpp.layout import Layout, Place
 from certune.tasks.collective.mscclpp.pack import PeerChannel, pack
@@ -197,6 +198,7 @@ def _signalled(
     )
 
 
+@uncollected()
 def lower(
     schedule: Schedule,
     *,

@@ -33,6 +33,8 @@ from certune.tasks.collective.mscclpp.strict import (
 
 _CHUNKS = 2**20
 _UNIT = 2**32 - 1
+_NOP = {"name": "nop"}
+_MEETING = Operation("nop")
 _REDUCTIONS = ("sum", "min", "max")
 
 
@@ -176,6 +178,8 @@ def read_operation(value: Any, place: str, tables: Tables, *, inner: bool = Fals
     Raises:
         InvalidPayload: an unknown name or member, a type or an index out of range.
     """
+    if value == _NOP:
+        return _MEETING
     entry = members(value, place)
     name = string(entry, "name", place)
     if name in NOT_EXECUTED:

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from certune.core import InvalidPayload
 from certune.core.errors import nearest
+from certune.tasks.collective.mscclpp.collector import uncollected
 from certune.tasks.collective.mscclpp.operation import Tables, read_operation
 from certune.tasks.collective.mscclpp.plan import (
     BUFFERS,
@@ -301,6 +302,7 @@ def _plan(data: bytes) -> Plan:
     )
 
 
+@uncollected()
 def read_plan(data: bytes, place: str = "") -> Plan:
     """Read the execution plan in `data`; `place` (the file's name) begins the place of an error.
 

@@ -7,14 +7,12 @@ docs/formats/mscclpp-plan.md; what it does not cover is ``unknown``, never accep
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from certune.core import Counterexample, Json, Obligation, Status, Verdict
 from certune.core.obligation import Method
+from certune.tasks.collective.mscclpp.collector import uncollected
 from certune.tasks.collective.mscclpp.findings import NAMES, Finding, look_at
 from certune.tasks.collective.mscclpp.limits import obstacles
 from certune.tasks.collective.mscclpp.plan import UNLIMITED, Plan
@@ -137,22 +135,7 @@ def _warnings(plan: Plan, messages: Scope) -> tuple[str, ...]:
     return tuple(warnings)
 
 
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the cyclic garbage collector, which takes up to half of the time and finds nothing.
-
-    What a look makes is bounded, and free of cycles.
-    """
-    running = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if running:
-            gc.enable()
-
-
-@_uncollected()
+@uncollected()
 def check_plan(plan: Plan) -> PlanReport:
     """Verify a plan that was read."""
     messages = scope(plan)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from certune.core import InvalidInput
+from certune.tasks.collective.mscclpp.collector import uncollected
 from certune.tasks.collective.mscclpp.plan import (
     CHANNEL_TYPES,
     DATA_OPERATIONS,
@@ -105,6 +106,7 @@ def _gpu(rank: int, gpu: Gpu) -> dict[str, Any]:
     }
 
 
+@uncollected()
 def dump_plan(plan: Plan) -> bytes:
     """The canonical file of `plan`.
 
@@ -130,7 +132,7 @@ def dump_plan(plan: Plan) -> bytes:
     return data
 
 
-def _key(plan: Plan) -> str:
+def _key(plan: Plan) -> Plan:
     """What two equal plans agree in: tables without empty entries, no note of the dialect."""
 
     def block(given: ThreadBlock) -> ThreadBlock:
@@ -143,4 +145,4 @@ def _key(plan: Plan) -> str:
     gpus = tuple(
         replace(gpu, threadblocks=tuple(map(block, gpu.threadblocks))) for gpu in plan.gpus
     )
-    return repr(replace(plan, gpus=gpus, dialect=()))
+    return replace(plan, gpus=gpus, dialect=())

@@ -16,6 +16,7 @@ from certune.tasks.collective.mscclpp.semantics.moves import Move
 from certune.tasks.collective.mscclpp.semantics.program import Counter, Item, Program, Where
 from certune.tasks.collective.mscclpp.semantics.values import UNDEFINED, Value, add, initial
 
+_MEETINGS = ("nop", "barrier")
 MAX_UNDEFINED = 64  # how many reads of undefined memory are kept
 
 # ("boundary", block, number), ("slot", block, item, slot) or ("join", rank, barrier):
@@ -78,19 +79,37 @@ class _Block:
 
     def enter(self, first: int) -> None:
         """Begin the segment whose first item is `first`."""
-        self.end = first
+        items = self.items
+        end = first
         slots = 0
-        while self.end < len(self.items) and self.items[self.end].kind not in ("nop", "barrier"):
-            item = self.items[self.end]
-            slots = max(slots, len(item.counters), *(move.slot + 1 for move in item.moves), 0)
-            self.end += 1
-        self.threads = [_Thread(first) for _ in range(slots + 1)]
+        plain = True
+        while end < len(items) and (item := items[end]).kind not in _MEETINGS:
+            if len(item.counters) > slots:
+                slots = len(item.counters)
+            for move in item.moves:
+                if move.slot >= slots:
+                    slots = move.slot + 1
+                if plain:
+                    plain = not any(region.packet for region in move.sources)
+            end += 1
+        self.first, self.end = first, end
+        # What one kind of thread does without waiting needs no threads to be followed.
+        self.plain = plain and not slots
+        self.threads = [] if self.plain else [_Thread(first) for _ in range(slots + 1)]
 
 
 class _Machine:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.result = Execution(program, initial(program.space), bytearray(program.space.count))
+        # Whether there are packets at all.
+        self.packets = any(
+            region.packet
+            for items in program.items
+            for item in items
+            for move in item.moves
+            for region in move.sources + move.destinations
+        )
         self.counts: dict[Counter, int] = defaultdict(int)
         self.tickets: dict[Counter, int] = defaultdict(int)
         for rank, gpu in enumerate(program.plan.gpus):
@@ -143,6 +162,14 @@ class _Machine:
     def apply(self, where: Where, move: Move) -> None:
         memory, packets = self.result.memory, self.result.packets
         self.result.applied.append((where.rank, move))
+        if not self.packets and len(move.sources) == 1:
+            # Nothing but copies of plain values.
+            first = move.sources[0].start
+            copied = memory[first : first + move.units]
+            if None not in copied:
+                for region in move.destinations:
+                    memory[region.start : region.start + move.units] = copied
+                return
         values: list[Value] = []
         for unit in range(move.units):
             total: Value | None = None
@@ -230,10 +257,15 @@ class _Machine:
     def run(self, number: int) -> None:
         block = self.blocks[number]
         while not block.done and not block.waiting_barrier:
+            if block.plain:
+                for item in block.items[block.first : block.end]:
+                    for move in item.moves:
+                        self.apply(item.where, move)
             for slot in range(len(block.threads)):
                 self.advance(number, block, slot)
-            if any(thread.at < block.end for thread in block.threads):
-                return
+            for thread in block.threads:
+                if thread.at < block.end:
+                    return
             if block.end < len(block.items) and block.items[block.end].kind == "barrier":
                 item = block.items[block.end]
                 # The meeting before the barrier is a boundary of its own.
