@@ -1,0 +1,1 @@
+"""Finding the annotations of a program without a model: candidates, traces, Houdini."""
