@@ -165,9 +165,11 @@ class Bench:
             if found is not None:
                 return WrongResult(bout.gos - 1, found.slot, found.detail)
             (lone if turn.lone else full).append(bout.settle(window).go(threads))
+        bout.past += [*full, *lone]
         fault = (
             bout.silent()
             or hidden_work([*full, *lone])
+            or hidden_work(bout.past)
             or waited(waits, given_away(bout.worker.pid), len(turns), threads)
         )
         return fault or Block(tuple(full), tuple(lone))

@@ -17,7 +17,7 @@ from certune.sandbox.measuring.buffers import Layout, Region
 from certune.sandbox.measuring.channel import Channel, Reply
 from certune.sandbox.measuring.charge import Timing
 from certune.sandbox.measuring.memory import Shared, for_inputs, for_outputs, holding
-from certune.sandbox.measuring.outcome import Cheated, Died, Fault
+from certune.sandbox.measuring.outcome import Cheated, Died, Fault, Go
 from certune.sandbox.measuring.problem import Program
 from certune.sandbox.model import Ended, Isolation, Launch, Limits
 
@@ -117,6 +117,8 @@ class Bout:
     threads: int
     gos: int = 0
     mark: int = 0  # CPU time of the worker that has been accounted for, in nanoseconds
+    loading_seconds: float = 0.0  # CPU time that it took to be ready
+    past: list[Go] = field(default_factory=list)  # of all blocks so far
     seeds: set[bytes] = field(default_factory=set)
     ended: Ended | None = None
 
@@ -145,6 +147,7 @@ class Bout:
             return fault
         self.worker.stop()
         self.mark = self.used()
+        self.loading_seconds = self.mark / 1e9
         return None
 
     def used(self) -> int:

@@ -10,10 +10,15 @@ from certune.sandbox.measuring.outcome import Cheated, Go
 
 # A worker that has answered still returns from the call that sent the reply, and is stopped and
 # let run by signals. An honest one needs a few microseconds for that; this much is let pass a
-# "go", on average over a block, and never more than the last.
+# "go", and never more than the last.
 BASE_SECONDS = 30e-6
 SHARE = 0.05
 MOST_SECONDS = 200e-6
+# The kernel charges interrupts, and the time for which a host takes a virtual core away, to who
+# runs: under load this hits an honest worker behind its reply in about one "go" of 200. Hence only
+# who hides work again and again is refused; and what is hidden is charged in any case.
+_FEWEST = 3
+_SOME = 0.25
 # An honest worker of one thread gives the CPU away twice a "go": to wait for it, and when it is
 # stopped. The rest is for page faults and for what libraries do now and then.
 _GIVEN_AWAY = 2
@@ -45,25 +50,30 @@ class Timing:
 def allowed(wall_seconds: float) -> float:
     """How much hidden CPU time, in seconds, is let pass in a "go" of this length.
 
-    All of it is charged to the program's CPU time in any case; beyond this it is refused.
+    All of it is charged to the program's CPU time in any case.
     """
     return min(MOST_SECONDS, BASE_SECONDS + SHARE * wall_seconds)
 
 
+def hides(go: Go) -> bool:
+    """Whether more is hidden in a "go" than is let pass."""
+    return go.hidden_seconds > allowed(go.wall_seconds)
+
+
 def hidden_work(gos: Sequence[Go]) -> Cheated | None:
-    """Whether a block hides more CPU time than is let pass."""
-    hidden = sum(go.hidden_seconds for go in gos)
-    limit = sum(allowed(go.wall_seconds) for go in gos)
-    if hidden <= limit:
+    """Whether so many of these hide work that it is no accident."""
+    hiding = [go for go in gos if hides(go)]
+    if len(hiding) < max(_FEWEST, _SOME * len(gos)):
         return None
     return Cheated(
         "hidden-work",
         {
-            "hidden_seconds": hidden,
-            "allowed_seconds": limit,
-            "wall_seconds": sum(go.wall_seconds for go in gos),
-            "cpu_seconds": sum(go.cpu_seconds for go in gos),
             "gos": len(gos),
+            "hiding": len(hiding),
+            "hidden_seconds": sum(go.hidden_seconds for go in hiding),
+            "allowed_seconds": sum(allowed(go.wall_seconds) for go in hiding),
+            "wall_seconds": sum(go.wall_seconds for go in hiding),
+            "cpu_seconds": sum(go.cpu_seconds for go in hiding),
         },
     )
 
