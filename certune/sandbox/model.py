@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from pathlib import Path
 from typing import Literal, TypeAlias
 
 from certune.core.run import Ending
@@ -32,7 +31,7 @@ class Isolation(IntEnum):
 class Layer(Enum):
     """One wall. A level is a set of them; the self-test takes each away and must notice."""
 
-    ENVIRONMENT = "environment"  # a fresh interpreter, clean variables, own empty folder
+    ENVIRONMENT = "environment"  # a fresh interpreter, clean variables, no folder of anybody's
     DESCRIPTORS = "descriptors"  # none but those that were passed
     LIMITS = "limits"  # resource limits
     SESSION = "session"  # own session, parent-death signal, everything killed at the end
@@ -77,9 +76,10 @@ class Launch:
 
     `entry` names a module of `certune.sandbox.inside` whose `main(fds)` runs once the worker is
     locked; `fds` are passed on and arrive, in this order, as the numbers that `main` is given.
-    `fresh` workers are exec'd; others are forked from a template that has `preload` imported.
-    `writable` is the one folder a toolchain may write to. `layers` overrides the level's own, for
-    the self-test only.
+    `code` says which of them (0, 1, ...) hold shared objects; `inside.code.path` tells where a
+    worker loads them from. `fresh` workers are exec'd; others are forked from a template that has
+    the keeper's `preload` imported. A toolchain worker starts in a folder of its own, the only one
+    that it may write to, of at most `limits.file_bytes`.
     """
 
     entry: str
@@ -88,10 +88,7 @@ class Launch:
     fds: tuple[int, ...] = ()
     profile: Profile = "compute"
     fresh: bool = True
-    preload: tuple[str, ...] = ()
-    readable: tuple[Path, ...] = ()
-    writable: Path | None = None
-    layers: frozenset[Layer] | None = None
+    code: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

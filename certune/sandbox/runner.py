@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import threading
 from contextlib import AbstractContextManager
 
@@ -11,8 +10,9 @@ from certune.core.errors import Crashed, InfrastructureError, InvalidInput, Unav
 from certune.core.run import Job, Outcome
 from certune.sandbox.inside.script import pack
 from certune.sandbox.isolation.probe import available
-from certune.sandbox.keeper import Keeper, Worker
+from certune.sandbox.keeper import Keeper
 from certune.sandbox.model import Ended, Isolation, Launch, Limits
+from certune.sandbox.passing import read_bounded, sealed
 
 _LANGUAGES = ("python",)
 _ATTEMPTS = 3
@@ -110,7 +110,7 @@ class SandboxRunner(AbstractContextManager["SandboxRunner"]):
             memory_bytes=job.memory_bytes,
             output_bytes=job.output_bytes,
         )
-        source = _sealed(pack(job.program, dict(job.inputs)))
+        source = sealed(pack(job.program, dict(job.inputs)))
         heard, says = os.pipe2(os.O_CLOEXEC)
         try:
             launch = Launch("script", keeper.level, limits, (source, says), fresh=False)
@@ -123,39 +123,6 @@ class SandboxRunner(AbstractContextManager["SandboxRunner"]):
                 return read_bounded(worker, heard, job.output_bytes)
         finally:
             os.close(heard)
-
-
-def read_bounded(worker: Worker, source: int, most: int) -> tuple[Ended, bytes]:
-    """What a worker writes to the pipe `source` until it ends; killed after `most` bytes.
-
-    Whoever else may hold the pipe is not waited for.
-    """
-    os.set_blocking(source, False)
-    poller = select.poll()
-    poller.register(source, select.POLLIN)
-    poller.register(worker, select.POLLIN)
-    output = bytearray()
-    ended = None
-    while ended is None:
-        ready = {fd for fd, _ in poller.poll()}
-        if worker.fileno() in ready:
-            ended = worker.wait()
-        while True:
-            try:
-                data = os.read(source, 1 << 20)
-            except BlockingIOError:
-                break
-            if not data:
-                if source in ready:
-                    poller.unregister(source)
-                    ended = ended or worker.wait()
-                break
-            output += data
-            if len(output) > most:
-                worker.kill()
-                ended = ended or worker.wait()
-                return _flooded(ended), bytes(output[:most])
-    return ended, bytes(output)
 
 
 def enough(level: Isolation | None, require: Isolation) -> None:
@@ -178,39 +145,6 @@ def enough(level: Isolation | None, require: Isolation) -> None:
     )
 
 
-def _flooded(ended: Ended) -> Ended:
-    return Ended(
-        "too-much-output",
-        ended.loaded,
-        ended.status,
-        ended.cpu_seconds,
-        ended.peak_bytes,
-        "stopped: too-much-output",
-        ended.diagnostics,
-    )
-
-
 def _outcome(ended: Ended, output: bytes, level: Isolation) -> Outcome:
     told = ended.diagnostics.decode(errors="replace")
     return Outcome(ended.ending, output, told or ended.detail, ended.cpu_seconds, level.word)
-
-
-def _sealed(content: bytes) -> int:
-    """An anonymous file that holds `content` and that nobody can change; the caller's to close."""
-    import fcntl
-
-    fd = os.memfd_create("job", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    try:
-        at = 0
-        while at < len(content):
-            at += os.write(fd, content[at : at + (1 << 30)])
-        fcntl.fcntl(
-            fd,
-            fcntl.F_ADD_SEALS,
-            fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL,
-        )
-        os.lseek(fd, 0, os.SEEK_SET)
-    except BaseException:
-        os.close(fd)
-        raise
-    return fd

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # `signal` itself takes milliseconds
 import os
 import sys
 from binascii import a2b_base64
@@ -25,6 +26,8 @@ def main(arguments: list[str]) -> None:
 
 def run(entry: str, count: int, locking: tuple[int, int, int, bytes, bool]) -> None:
     """Lock this process and run `entry` on `count` descriptors; never returns."""
+    # Python ignores it, so that whoever writes too much would only be told.
+    _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
     code = 70
     try:
         try:
@@ -69,5 +72,5 @@ def _tell(error: BaseException) -> None:
         while at is not None and at.tb_frame.f_code.co_filename.startswith(own):
             at = at.tb_next
         traceback.print_exception(error.with_traceback(at), file=sys.stderr)
-    except BaseException:  # noqa: BLE001  it may print itself as it likes
-        return
+    except BaseException:  # noqa: BLE001  out of memory, or it prints itself as it likes
+        os.write(2, f"{type(error).__name__}\n".encode(errors="replace"))

@@ -1,7 +1,7 @@
 """Entry: run a Python program; what it prints is its output, what it says on stderr is told.
 
-Descriptors: the job (see `pack`), and where the output goes. The program runs as `__main__` and
-finds its inputs in the global `inputs`, a dict of names and bytes.
+Descriptors: the job (see `pack`), where the output goes, and any others. The program runs as
+`__main__` and finds its inputs in the global `inputs`, a dict of names and bytes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def unpack(job: bytes) -> tuple[bytes, dict[str, bytes]]:
 
 def main(fds: tuple[int, ...]) -> None:
     """Run the program of the first descriptor with its standard output on the second."""
-    source, output = fds
+    source, output, *_ = fds
     with open(source, "rb", buffering=0) as file:
         program, inputs = unpack(file.read())
     os.dup2(output, 1)

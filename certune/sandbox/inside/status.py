@@ -39,6 +39,11 @@ def why(error: BaseException) -> None:
         _say(TOO_MANY_PROCESSES)
 
 
+def spent(letter: bytes) -> None:
+    """Say which limit was reached."""
+    _say(letter)
+
+
 def failed_to_start(reason: str) -> None:
     """Say that the worker could not be set up: trouble of our own."""
     _say(FAILED_TO_START + reason.encode(errors="replace")[:2000])

@@ -44,11 +44,17 @@ def version() -> int:
     return call("landlock_create_ruleset", None, 0, 1)
 
 
-def ruleset(readable: Iterable[str], executable: Iterable[str], own: Iterable[str]) -> int:
+def ruleset(
+    readable: Iterable[str],
+    executable: Iterable[str] = (),
+    own: Iterable[str] = (),
+    devices: Iterable[str] = (),
+) -> int:
     """A ruleset's descriptor: everything is handled, only what is named is allowed.
 
-    `readable` files and folders may be read, `executable` ones also executed, those of `own`
-    also written to. Names that do not exist are passed over.
+    `readable` files and folders may be read, `executable` ones also executed, those of `own` also
+    written to, `devices` read, written and told what to do. Names that do not exist are passed
+    over.
 
     Raises:
         OSError: Landlock cannot be had.
@@ -64,7 +70,12 @@ def ruleset(readable: Iterable[str], executable: Iterable[str], own: Iterable[st
     size = 24 if known >= 6 else 16 if known >= 4 else 8
     made = call("landlock_create_ruleset", attributes[:size], size, 0)
     try:
-        for paths, rights in ((readable, READ), (executable, READ | EXECUTE), (own, OWN)):
+        for paths, rights in (
+            (readable, READ),
+            (executable, READ | EXECUTE),
+            (own, OWN),
+            (devices, READ | WRITE_FILE | _IOCTL_DEV),
+        ):
             for path in paths:
                 _allow(made, path, rights & handled)
     except BaseException:

@@ -33,22 +33,23 @@ _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 
 # Where the new root is put together; hidden from this process alone, and only until it has moved.
 _SITES = ("/mnt", "/media", "/srv", "/run", "/sys", "/home")
-WORK = "/work"
+# Folders of the private root on which a worker may mount memory of its own. Landlock passes over
+# what a mount hides, so that rules about them are to name the folder above.
+WORK, CODE = "/.work/own", "/.code/own"
 
 
-def contain(proc: int, visible: Iterable[str], uid: int | None, work_bytes: int) -> None:
+def contain(proc: int, visible: Iterable[str], uid: int | None) -> None:
     """Move this process into namespaces of its own; its next child is the first of the pid one.
 
-    `proc` is a descriptor of /proc. `visible` is all that the private root shows, read-only;
-    `uid` whom root becomes (None: nobody else); `work_bytes` the size of a writable folder
-    `/work` (0: none).
+    `proc` is a descriptor of /proc. `visible` is all that the private root shows, read-only; `uid`
+    whom root becomes (None: nobody else).
 
     Raises:
         OSError: the kernel, a filter or a security module refuses; what and why is in its text.
     """
     if uid is not None:
         call("unshare", sys_.CLONE_NEWNS)
-        _new_root(visible, work_bytes)
+        _new_root(visible)
         privileges.become(uid)
         call("unshare", sys_.CLONE_NEWUSER | _ALL_BUT_USER)
         _map_oneself(proc, uid, uid)
@@ -56,7 +57,7 @@ def contain(proc: int, visible: Iterable[str], uid: int | None, work_bytes: int)
         oneself, group = os.geteuid(), os.getegid()
         call("unshare", sys_.CLONE_NEWUSER | _ALL_BUT_USER)
         _map_oneself(proc, oneself, group)
-        _new_root(visible, work_bytes)
+        _new_root(visible)
     call("sethostname", b"worker", 6)
 
 
@@ -75,7 +76,7 @@ def _map_oneself(proc: int, uid: int, gid: int) -> None:
             os.close(fd)
 
 
-def _new_root(visible: Iterable[str], work_bytes: int) -> None:
+def _new_root(visible: Iterable[str]) -> None:
     visible = sorted(visible, key=len)
     call("mount", b"none", b"/", None, _MS_REC | _MS_PRIVATE, None)
     root = next(
@@ -83,13 +84,12 @@ def _new_root(visible: Iterable[str], work_bytes: int) -> None:
         for one in _SITES
         if os.path.isdir(one) and not any(_below(path, one) for path in visible)
     )
-    _tmpfs(root, "size=1m,nr_inodes=4k,mode=755")
+    _tmpfs(root, "size=1m,nr_inodes=4k,mode=755", _MS_NOEXEC)
     shown: list[str] = []
     for path in visible:
         _show(root, path, shown)
-    if work_bytes:
-        os.mkdir(root + WORK, 0o755)
-        _tmpfs(root + WORK, f"size={work_bytes},nr_inodes=16k,mode=1777")
+    for folder in (WORK, CODE):
+        os.makedirs(root + folder, 0o755, exist_ok=True)
     _restrict(root, _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV, 0)
     os.chdir(root)
     # The old root ends up below the new one, and leaves with everything that is mounted on it.
@@ -98,8 +98,24 @@ def _new_root(visible: Iterable[str], work_bytes: int) -> None:
     os.chdir("/")
 
 
-def _tmpfs(where: str, options: str) -> None:
-    flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
+def contain_worker(proc: int, folder: str | None, size: int) -> None:
+    """Give this child of a contained keeper a user namespace, so that its processes are counted
+    apart, and with `folder` (WORK or CODE) writable memory of `size` bytes there, its alone.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+    if folder is None:
+        call("unshare", sys_.CLONE_NEWUSER)
+        return
+    uid, gid = os.geteuid(), os.getegid()
+    call("unshare", sys_.CLONE_NEWUSER | sys_.CLONE_NEWNS)
+    _map_oneself(proc, uid, gid)
+    _tmpfs(folder, f"size={max(4096, size)},nr_inodes=16k,mode=700", 0)
+
+
+def _tmpfs(where: str, options: str, more: int) -> None:
+    flags = _MS_NOSUID | _MS_NODEV | more
     call("mount", b"tmpfs", os.fsencode(where), b"tmpfs", flags, options.encode())
 
 

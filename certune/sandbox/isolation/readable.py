@@ -68,6 +68,17 @@ def readable() -> list[str]:
     return [path for path in dict.fromkeys(found) if path and os.path.exists(path)]
 
 
+def tools() -> list[str]:
+    """Where compilers and provers are, with what they read: all read-only, all executable."""
+    found = [
+        *("/bin", "/usr/bin", "/usr/local/bin", "/usr/libexec", "/usr/local/libexec"),
+        *("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib"),
+        *("/usr/include", "/usr/local/include", "/usr/share/gcc", "/etc/alternatives"),
+        *(str(path) for path in Path("/usr/local").glob("cuda*")),
+    ]
+    return [path for path in found if os.path.exists(path)]
+
+
 def by_others() -> bool:
     """Whether a user without rights could read all of it (root's own home is often closed)."""
     for path in readable():

@@ -12,9 +12,12 @@ from typing import Any
 
 from certune.sandbox.inside import status as said
 from certune.sandbox.keeper import endings, wire
+from certune.sandbox.keeper.descendants import children, kill_orphans, tree
+from certune.sandbox.keeper.folders import size
 
 _KEPT = 32 * 1024
 _LEAST_PAUSE = 0.01
+_SURVEY_PAUSE = 0.05
 
 
 class Child:
@@ -38,6 +41,9 @@ class Child:
         self.limits = limits
         self.uid = uid
         self.hung_up = False
+        self.folder = ""
+        self._proc = -1
+        self._used = 0.0
         self.killed_for = ""
         self._heard = 0
         self._kept = bytearray()
@@ -48,22 +54,47 @@ class Child:
 
     def _pause(self, used: float) -> float:
         """Seconds until the limit on CPU can be reached at the earliest."""
+        if self._proc >= 0:
+            return _SURVEY_PAUSE
         runners = max(self.limits["threads"], self.limits["processes"])
         left = self.limits["cpu_seconds"] - used
         return max(_LEAST_PAUSE, float(left) / float(max(1, runners)))
+
+    def watch(self, proc: int, folder: str) -> None:
+        """Count its processes and what it writes to `folder` (if any) from now on."""
+        self._proc, self.folder = proc, folder
+        self._look = time.monotonic() + _SURVEY_PAUSE
+
+    def _survey(self, known: set[int]) -> float:
+        """See what all of its processes use together; CPU seconds."""
+        outer = next((one for one, own in children(self._proc) if own == self.pid), None)
+        if outer is None:
+            return 0.0
+        most, threads = self.limits["processes"], self.limits["threads"]
+        count, running, used = tree(self._proc, outer, most + 1)
+        self._used = max(self._used, used)
+        # The worker itself, which only waits, is none of the tool's. Who leaves the tree is lost.
+        strays = kill_orphans(self._proc, known)
+        if count - 1 + strays > most or (threads > 1 and running > most + 2 * threads):
+            self.kill("too-many-processes")
+        if self.folder and size(self.folder, self.limits["file_bytes"]) > self.limits["file_bytes"]:
+            self.kill("file-too-large")
+        return used
 
     def due(self) -> float:
         """When to look at it next, on the monotonic clock."""
         return min(self._deadline, self._look) if not self.killed_for else float("inf")
 
-    def enforce(self) -> None:
-        """Kill it if it is over a limit."""
+    def enforce(self, known: set[int]) -> None:
+        """Kill it if it is over a limit. `known` are the numbers of all workers."""
         now = time.monotonic()
         if now >= self._look:
             try:
                 used = time.clock_gettime(self._clock)
             except OSError:  # it has just ended
                 used = 0.0
+            if self._proc >= 0:
+                used = max(used, self._survey(known))
             if used >= self.limits["cpu_seconds"]:
                 self.kill("out-of-cpu")
             self._look = now + self._pause(used)
@@ -102,7 +133,7 @@ class Child:
             told = os.read(self.told, 4096)
         except BlockingIOError:
             told = b""
-        cpu = usage.ru_utime + usage.ru_stime
+        cpu = max(self._used, usage.ru_utime + usage.ru_stime)
         ending = endings.ending(status, told, self.killed_for, cpu, self.limits["cpu_seconds"])
         detail = endings.detail(status, self.killed_for)
         if told.startswith(said.FAILED_TO_START):

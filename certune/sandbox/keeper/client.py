@@ -12,10 +12,12 @@ import threading
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 from certune.core.errors import Crashed, InvalidInput, TimedOut, Unavailable
-from certune.sandbox.isolation import privileges, readable
+from certune.sandbox.isolation import privileges
+from certune.sandbox.isolation import readable as files
 from certune.sandbox.isolation.probe import NOT_LINUX, available, explain
 from certune.sandbox.keeper import wire
 from certune.sandbox.keeper.spawn import PROLOGUE, environment, one_way
@@ -34,7 +36,9 @@ class Keeper(AbstractContextManager["Keeper"]):
 
     Safe to use from several threads. `level` None is the best that this machine allows. `layers`
     replaces the level's own, for the self-test only. `preload` names modules that workers which
-    are not fresh find imported.
+    are not fresh find imported. `readable` adds files and folders to the interpreter's own and
+    to the system's libraries; device nodes among them may be written to as well, and relax the
+    system calls for drivers of accelerators.
 
     Raises:
         Unavailable: the level cannot be had here, with the remedy.
@@ -47,6 +51,7 @@ class Keeper(AbstractContextManager["Keeper"]):
         *,
         profile: Profile = "compute",
         preload: Sequence[str] = (),
+        readable: Sequence[Path] = (),
         layers: frozenset[Layer] | None = None,
     ) -> None:
         level, walls = _choose(level)
@@ -57,12 +62,13 @@ class Keeper(AbstractContextManager["Keeper"]):
             "layers": sorted(layer.value for layer in self.layers),
             "profile": profile,
             "preload": list(preload),
-            "root": readable.package(),
-            "python": readable.interpreter(),
-            "path": readable.module_path(),
-            "readable": readable.readable(),
-            "tools": [],
-            "ids": _ids(self.layers),
+            "root": files.package(),
+            "python": files.interpreter(),
+            "path": files.module_path(),
+            "readable": [*files.readable(), *map(str, readable)],
+            "tools": files.tools() if profile == "toolchain" else [],
+            "devices": [str(path) for path in readable if path.is_relative_to("/dev")],
+            "ids": _ids(self.layers, profile == "compute"),
         }
         self._lock = threading.Lock()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -72,8 +78,8 @@ class Keeper(AbstractContextManager["Keeper"]):
         try:
             self._process = subprocess.Popen(
                 [
-                    *(readable.interpreter(), "-P", "-s", "-S", "-B", "-c", _PROCESS),
-                    readable.package(),
+                    *(files.interpreter(), "-P", "-s", "-S", "-B", "-c", _PROCESS),
+                    files.package(),
                     str(theirs.fileno()),
                 ],
                 stdin=subprocess.DEVNULL,
@@ -116,9 +122,7 @@ class Keeper(AbstractContextManager["Keeper"]):
             "limits": vars(launch.limits),
             "profile": launch.profile,
             "fresh": launch.fresh,
-            "readable": [str(path) for path in launch.readable],
-            "writable": str(launch.writable) if launch.writable else "",
-            "devices": any(path.is_relative_to("/dev") for path in launch.readable),
+            "code": list(launch.code),
         }
         try:
             with self._lock, theirs:
@@ -145,8 +149,6 @@ class Keeper(AbstractContextManager["Keeper"]):
                 f"a keeper of {self.level.word} {self.profile} workers was asked for "
                 f"{launch.level.word} {launch.profile}"
             )
-        if launch.layers is not None and launch.layers != self.layers:
-            raise InvalidInput("layers are the keeper's to choose")
         if not _ENTRY.fullmatch(launch.entry):
             raise InvalidInput(f"{launch.entry!r} names no entry of certune.sandbox.inside")
         if len(launch.fds) > wire.MOST_FDS - 1:
@@ -183,11 +185,12 @@ def _choose(level: Isolation | None) -> tuple[Isolation, frozenset[Layer]]:
     return level or report.best, LAYERS[report.best]
 
 
-def _ids(layers: frozenset[Layer]) -> list[int]:
+def _ids(layers: frozenset[Layer], compute: bool) -> list[int]:
     """Unused user ids for the workers, when root starts them and they can be read by others."""
     if os.geteuid() != 0 or Layer.PRIVILEGES not in layers:
         return []
-    if Layer.NAMESPACES not in layers and not readable.by_others():
+    # A toolchain's workers need nothing more of the interpreter once they are locked.
+    if compute and Layer.NAMESPACES not in layers and not files.by_others():
         return []
     try:
         first = privileges.unused_ids(_IDS)

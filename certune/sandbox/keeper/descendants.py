@@ -9,28 +9,65 @@ import signal
 _ROUNDS = 1000
 
 
-def children(proc: int, pid: int) -> list[int]:
-    """The children of this process, in its own numbering; `proc` is a descriptor of a /proc.
+def children(proc: int) -> list[tuple[str, int]]:
+    """The children of this process: their numbers in `proc` (a descriptor of /proc) and here.
 
-    Both numberings differ where /proc belongs to an outer pid namespace: NSpid tells them apart.
+    Both differ where /proc belongs to an outer pid namespace: NSpid tells them apart.
     """
     own = os.readlink("self", dir_fd=proc)
+    outer = _below(proc, own)
+    if int(own) == os.getpid():
+        return [(one, int(one)) for one in outer]
+    return [(one, inner) for one in outer if (inner := _inner(proc, one))]
+
+
+def tree(proc: int, top: str, most: int) -> tuple[int, int, float]:
+    """How many processes and threads `top` and those below it are, and their CPU seconds.
+
+    Counting stops beyond `most` processes. What a process has waited for counts as its own.
+    """
+    ticks, seen, threads, left = 0, 0, 0, [top]
+    while left and seen <= most:
+        one = left.pop()
+        seen += 1
+        try:
+            fields = _read(proc, f"{one}/stat").rpartition(")")[2].split()
+            ticks += sum(map(int, fields[11:15]))
+            threads += int(fields[17])
+            left += _below(proc, one)
+        except OSError:  # it has ended meanwhile
+            continue
+    return seen, threads, ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _below(proc: int, one: str) -> list[str]:
     try:
-        text = _read(proc, f"{own}/task/{own}/children")
-        outer = text.split()
-    except FileNotFoundError:  # a kernel without it
-        outer = [name for name in os.listdir(proc) if name.isdigit() and _parent(proc, name) == own]
-    if int(own) == pid:
-        return [int(one) for one in outer]
-    return [inner for one in outer if (inner := _inner(proc, one))]
+        tasks = os.open(f"{one}/task", os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc)
+    except FileNotFoundError:
+        return []
+    try:
+        found = []
+        for task in os.listdir(tasks):
+            found += _read(tasks, f"{task}/children").split()
+    except FileNotFoundError:  # a kernel without it, or the task has ended
+        names = [name for name in os.listdir(proc) if name.isdigit()]
+        return [name for name in names if _parent(proc, name) == one]
+    finally:
+        os.close(tasks)
+    return found
 
 
-def kill_orphans(proc: int, pid: int, known: set[int]) -> None:
-    """Kill and reap every child that is not `known`, and theirs, which then become children."""
+def kill_orphans(proc: int, known: set[int]) -> int:
+    """Kill and reap every child that is not `known`, and theirs, which then become children.
+
+    How many they were.
+    """
+    count = 0
     for _ in range(_ROUNDS):
-        found = [one for one in children(proc, pid) if one not in known]
+        found = [one for _, one in children(proc) if one not in known]
         if not found:
-            return
+            break
+        count += len(found)
         # All are stopped before any dies, so that none can start another meanwhile.
         for number in (signal.SIGSTOP, signal.SIGKILL):
             for one in found:
@@ -39,6 +76,7 @@ def kill_orphans(proc: int, pid: int, known: set[int]) -> None:
         for one in found:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(one, 0)
+    return count
 
 
 def _read(proc: int, name: str) -> str:

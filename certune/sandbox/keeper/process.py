@@ -21,8 +21,10 @@ from certune.sandbox.isolation import landlock, namespaces, seccomp, syscalls
 from certune.sandbox.keeper import endings, spawn, wire
 from certune.sandbox.keeper.child import Child
 from certune.sandbox.keeper.descendants import kill_orphans
+from certune.sandbox.keeper.folders import Folders, remove
 
 _MOST_RULESETS = 16
+_SPARE_PROCESSES = 8
 
 
 class Keeper:
@@ -41,8 +43,12 @@ class Keeper:
         self.children: dict[int, Child] = {}
         self.started = 0
         self.judge = judge
+        apart = "namespaces" in self.layers
+        self.folders = Folders() if settings["profile"] == "toolchain" and not apart else None
         self.may_fork = settings["profile"] == "toolchain" or "seccomp" not in self.layers
         self.uids: list[int] = settings["ids"]
+        # Whether the kernel counts each worker's processes apart.
+        self.exact = "namespaces" in settings["layers"] or bool(self.uids)
 
     def serve(self) -> None:
         """Take orders until the judge is gone; then kill all that is left."""
@@ -66,7 +72,7 @@ class Keeper:
                     if child.diagnostics_fd in ready and not child.read():
                         poller.unregister(child.diagnostics_fd)
                         child.hung_up = True
-                    child.enforce()
+                    child.enforce(set(self.children))
                     if child.pidfd in ready:
                         self._end(child, poller)
         finally:
@@ -109,15 +115,21 @@ class Keeper:
             os.close(tells)
             os.close(says)
         os.set_blocking(heard, False)
-        return Child(pid, pidfd, channel, heard, told, request["limits"], plan.uid)
+        child = Child(pid, pidfd, channel, heard, told, request["limits"], plan.uid)
+        if request["profile"] == "toolchain":
+            child.watch(self.proc, plan.folder)
+        elif request["limits"]["threads"] > 1 and not self.exact:
+            child.watch(self.proc, "")
+        return child
 
     def _plan(self, request: dict[str, Any], fds: list[int]) -> spawn.Plan:
         limits = request["limits"]
-        exact = "namespaces" in self.layers or bool(self.uids)
-        most = int(limits["threads"])
+        # A library's pool may have as many threads again. A toolchain's processes are counted
+        # by the loop, which ends a worker before this wall is reached.
+        most = int(limits["processes"]) + 2 * (int(limits["threads"]) - 1)
         if request["profile"] == "toolchain":
-            most += int(limits["processes"])
-        if not exact:
+            most += _SPARE_PROCESSES
+        if not self.exact:
             # Every process of this user counts: at most as many more as run now on the machine.
             with open(os.open("loadavg", os.O_RDONLY, dir_fd=self.proc), "rb") as file:
                 most += int(file.read().split()[3].split(b"/")[1])
@@ -129,31 +141,38 @@ class Keeper:
                 uid = self.uids[(self.started + step) % len(self.uids)]
                 if uid not in taken:
                     break
+        folder = self.folders.make(uid) if self.folders else ""
         return spawn.Plan(
             request=request,
             layers=self.layers,
             fds=fds,
-            ruleset=self._ruleset(request) if "landlock" in self.layers else -1,
-            statm=self.proc if "limits" in self.layers else -1,
+            ruleset=self._ruleset(request, folder) if "landlock" in self.layers else -1,
+            proc=self.proc,
             null=self.null,
             keeper=self.pid,
             uid=uid,
+            devices=bool(self.settings["devices"]),
+            folder=folder,
             most_processes=most,
             root=self.settings["root"],
             python=self.settings["python"],
             path=self.settings["path"],
         )
 
-    def _ruleset(self, request: dict[str, Any]) -> int:
-        own = [request["writable"]] if request["writable"] else []
-        more = request["readable"]
-        tools = self.settings["tools"] if request["profile"] == "toolchain" else []
-        key = (request["profile"], *more, "", *own)
+    def _ruleset(self, request: dict[str, Any], folder: str) -> int:
+        own = []
+        if request["profile"] == "toolchain":
+            own = [folder or os.path.dirname(namespaces.WORK)]
+        key = tuple(own)
         if key not in self.rulesets:
             if len(self.rulesets) >= _MOST_RULESETS:
                 os.close(self.rulesets.pop(next(iter(self.rulesets))))
-            readable = [*self.settings["readable"], *more]
-            self.rulesets[key] = landlock.ruleset(readable, tools, own)
+            self.rulesets[key] = landlock.ruleset(
+                readable=[*self.settings["readable"], os.path.dirname(namespaces.CODE)],
+                executable=self.settings["tools"],
+                own=own,
+                devices=self.settings["devices"],
+            )
         return self.rulesets[key]
 
     def _end(self, child: Child, poller: select.poll) -> None:
@@ -161,7 +180,7 @@ class Keeper:
             child.kill_group()
         _, status, usage = os.wait4(child.pid, 0)
         if "session" in self.layers and self.may_fork:
-            kill_orphans(self.proc, self.pid, set(self.children))
+            kill_orphans(self.proc, set(self.children))
         for source in (child.channel, child.pidfd):
             with contextlib.suppress(KeyError):
                 poller.unregister(source)
@@ -169,6 +188,8 @@ class Keeper:
             poller.unregister(child.diagnostics_fd)
             child.read()
         del self.children[child.pid]
+        if child.folder:
+            remove(child.folder)
         child.finish(status, usage)
 
     def give_up(self, reason: str) -> None:
@@ -183,7 +204,9 @@ class Keeper:
         for child in list(self.children.values()):
             child.kill(endings.BY_JUDGE)
             child.kill_group()
-        kill_orphans(self.proc, self.pid, set())
+        kill_orphans(self.proc, set())
+        if self.folders:
+            self.folders.close()
 
 
 def main(arguments: list[str]) -> None:
@@ -226,7 +249,8 @@ def _set_up(control: socket.socket, settings: dict[str, Any], proc: int, judge: 
         if "seccomp" in layers:
             seccomp.check()
         if "namespaces" in layers:
-            namespaces.contain(proc, settings["readable"], ids[0] if ids else None, 0)
+            visible = [*settings["readable"], *settings["tools"]]
+            namespaces.contain(proc, visible, ids[0] if ids else None)
     except OSError as error:
         raise Refused(error.strerror) from error
     if "namespaces" in layers:
@@ -237,6 +261,8 @@ def _set_up(control: socket.socket, settings: dict[str, Any], proc: int, judge: 
     sys.path.extend(settings["path"])
     for name in settings["preload"]:
         __import__(name)
+    if settings["profile"] == "toolchain":
+        __import__("certune.sandbox.inside.tool")
     if settings["preload"] and syscalls.threads() != 1:
         raise RuntimeError("a preloaded package started a thread, so that no fork can be locked")
     keeper = Keeper(control, settings, proc, judge)

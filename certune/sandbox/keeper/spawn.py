@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from certune.sandbox.inside import bootstrap, status
-from certune.sandbox.isolation import allowed, bpf, privileges, syscalls
+from certune.sandbox.isolation import allowed, bpf, namespaces, privileges
 from certune.sandbox.isolation.numbers import MACHINE
 
 # Imports of the package's parents would load what only the judge needs.
@@ -32,10 +32,12 @@ class Plan:
     layers: frozenset[str]
     fds: list[int]
     ruleset: int
-    statm: int
+    proc: int
     null: int
     keeper: int
     uid: int | None
+    devices: bool
+    folder: str
     most_processes: int
     root: str
     python: str
@@ -92,14 +94,14 @@ def _become(plan: Plan, diagnostics: int, told: int) -> None:
     if plan.ruleset >= 0:
         ruleset = len(carried)
         carried.append(plan.ruleset)
-    if plan.statm >= 0:
+    if "limits" in layers:
         statm = len(carried)
-        own = os.open("self/statm", os.O_RDONLY, dir_fd=plan.statm)
-        carried.append(own)
-    _arrange(carried, alone="descriptors" in layers)
+        carried.append(os.open("self/statm", os.O_RDONLY, dir_fd=plan.proc))
     if "namespaces" in layers:
-        # One more, so that its count of processes is this worker's alone.
-        syscalls.call("unshare", syscalls.CLONE_NEWUSER)
+        _apart(plan)
+    elif plan.folder:
+        os.chdir(plan.folder)
+    _arrange(carried, alone="descriptors" in layers)
     if "limits" in layers:
         privileges.limit(limits, None)
         privileges.limit_processes(plan.most_processes)
@@ -109,7 +111,7 @@ def _become(plan: Plan, diagnostics: int, told: int) -> None:
         privileges.drop_capabilities()
     if "session" in layers:
         privileges.die_with(plan.keeper)
-    program = _filter(request) if "seccomp" in layers else b""
+    program = _filter(plan) if "seccomp" in layers else b""
     memory = limits["memory_bytes"] if "limits" in layers else 0
     locking = (ruleset, statm, int(memory), program, "privileges" in layers)
     count = len(plan.fds)
@@ -128,6 +130,30 @@ def _become(plan: Plan, diagnostics: int, told: int) -> None:
     )
 
 
+def _apart(plan: Plan) -> None:
+    """A user namespace of the worker's own, and memory for its files where it needs some."""
+    request = plan.request
+    sizes = {number: os.fstat(plan.fds[number]).st_size for number in request["code"]}
+    folder, size = None, 0
+    if request["profile"] == "toolchain":
+        folder, size = namespaces.WORK, int(request["limits"]["file_bytes"])
+    elif sizes:
+        # Whole pages, and one for each name.
+        folder, size = namespaces.CODE, sum(sizes.values()) + 8192 * (len(sizes) + 1)
+    namespaces.contain_worker(plan.proc, folder, size)
+    if folder == namespaces.WORK:
+        os.chdir(folder)
+        return
+    for number, length in sizes.items():
+        copy = os.open(
+            f"{folder}/{bootstrap.FIRST_FD + number}", os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o400
+        )
+        at = 0
+        while at < length:
+            at += os.sendfile(copy, plan.fds[number], at, length - at)
+        os.close(copy)
+
+
 def _arrange(carried: list[int], *, alone: bool) -> None:
     """Make `carried` the descriptors 0, 1, ...; with `alone`, close all others."""
     import fcntl
@@ -142,11 +168,12 @@ def _arrange(carried: list[int], *, alone: bool) -> None:
             os.close(fd)
 
 
-def _filter(request: dict[str, Any]) -> bytes:
+def _filter(plan: Plan) -> bytes:
+    request = plan.request
     pid = os.getpid()
     if request["profile"] == "toolchain":
         rules = allowed.toolchain(pid)
     else:
         threads = request["limits"]["threads"] > 1
-        rules = allowed.compute(pid, threads=threads, devices=bool(request["devices"]))
+        rules = allowed.compute(pid, threads=threads, devices=plan.devices)
     return bpf.compile_filter(rules, allowed.REFUSED, MACHINE)

@@ -1,0 +1,109 @@
+"""Writable folders of toolchain workers where no memory can be mounted for them.
+
+One folder a keeper, locked as long as the keeper lives: the next keeper removes those that
+nobody holds any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import stat
+import tempfile
+
+_PREFIX = "certune-toolchain-"
+
+
+class Folders:
+    """Makes and removes folders below the system's temporary one."""
+
+    def __init__(self) -> None:
+        below = tempfile.gettempdir()
+        _sweep(below)
+        self.base = os.path.join(below, _PREFIX + secrets.token_hex(8))
+        os.mkdir(self.base, 0o711)
+        self._held = os.open(self.base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(self._held, fcntl.LOCK_EX)
+        self._count = 0
+
+    def make(self, uid: int | None) -> str:
+        """An empty folder for user `uid` (None: this one)."""
+        self._count += 1
+        path = os.path.join(self.base, str(self._count))
+        os.mkdir(path, 0o700)
+        if uid is not None:
+            os.chown(path, uid, uid)
+        return path
+
+    def close(self) -> None:
+        """Remove all of them."""
+        remove(self.base)
+        os.close(self._held)
+
+
+def _sweep(below: str) -> None:
+    """Remove what keepers left that were killed together with their judge."""
+    for name in os.listdir(below):
+        path = os.path.join(below, name)
+        if not name.startswith(_PREFIX):
+            continue
+        with contextlib.suppress(OSError):
+            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                if os.fstat(fd).st_uid == os.geteuid():
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    remove(path)
+            finally:
+                os.close(fd)
+
+
+def remove(path: str) -> None:
+    """Remove a folder whatever is in it: however deep, however it forbids itself; no link is
+    followed. Nobody may be at work in it any more.
+    """
+    top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        count = 0
+        while names := os.listdir(top):
+            for name in names:
+                info = os.stat(name, dir_fd=top, follow_symlinks=False)
+                if not stat.S_ISDIR(info.st_mode):
+                    os.unlink(name, dir_fd=top)
+                    continue
+                os.chmod(name, 0o700, dir_fd=top)
+                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+                below = os.open(name, flags, dir_fd=top)
+                try:
+                    # What is below comes up, so that no depth needs a stack or descriptors.
+                    for inner in os.listdir(below):
+                        count += 1
+                        own = os.stat(inner, dir_fd=below, follow_symlinks=False)
+                        if stat.S_ISDIR(own.st_mode):
+                            os.chmod(inner, 0o700, dir_fd=below)
+                        moved = f"{secrets.token_hex(8)}-{count}"
+                        os.rename(inner, moved, src_dir_fd=below, dst_dir_fd=top)
+                finally:
+                    os.close(below)
+                os.rmdir(name, dir_fd=top)
+    finally:
+        os.close(top)
+    os.rmdir(path)
+
+
+def size(path: str, most: int) -> int:
+    """Bytes on disk below `path`; counting stops beyond `most` bytes or 100,000 entries."""
+    total, left, folders = 0, 100_000, [path]
+    while folders and left > 0 and total <= most:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    left -= 1
+                    info = entry.stat(follow_symlinks=False)
+                    total += info.st_blocks * 512
+                    if stat.S_ISDIR(info.st_mode):
+                        folders.append(entry.path)
+        except OSError:  # it changes while it is read
+            continue
+    return total if left > 0 else most + 1
