@@ -20,18 +20,18 @@ from simulated_pairs import (
 from certune.ledger.spending import share
 from certune.sandbox.comparison import MedianInterval, Observation, Rule, compare
 
-# The first part alone, at an error large enough to be seen: a confirmation would hide a fault.
+# An error large enough to be seen; both parts share it alike.
 LOOSE = Rule(least_effect=0.0, noisiest=math.inf, most_observations=80)
 ERROR = 0.2
 RUNS = 400
 
 
 def shown(machine, *, runs=RUNS, seed=1, rule=LOOSE, **options):
-    """How many comparisons showed a gain before their confirmation."""
+    """How many comparisons came out better."""
     found = (
         compare(one, error=ERROR, rule=rule) for one in sources(machine, runs, seed, **options)
     )
-    return sum(one.reason.startswith("shown in") for one in found)
+    return sum(one.outcome == "better" for one in found)
 
 
 def allowed(runs, error):
@@ -73,7 +73,7 @@ def test_looking_at_many_identical_candidates_within_one_budget():
     accepted, projects = 0, 60
     for project in range(projects):
         found = (
-            compare(one, error=share(0.5, number), rule=LOOSE).reason.startswith("shown in")
+            compare(one, error=share(0.5, number), rule=LOOSE).outcome == "better"
             for number, one in enumerate(sources(heavy, 30, seed=project), 1)
         )
         accepted += any(found)
@@ -116,7 +116,7 @@ def test_the_interval_covers_at_every_time(machine):
 def test_true_gains_are_found_on_a_quiet_machine(gain, share_found):
     found = [compare(one, error=0.006) for one in sources(quiet, 150, seed=7, gain=gain)]
     assert sum(one.outcome == "better" for one in found) >= 150 * share_found
-    assert all(one.interval[0] > 1.01 for one in found if one.outcome == "better")
+    assert all(one.interval[0] >= 1.01 for one in found if one.outcome == "better")
 
 
 def test_slower_ones_are_told_apart():
@@ -144,8 +144,7 @@ def test_what_is_said_fits_together(pairs, error):
     low, high = found.interval
     assert 0 < low <= found.ratio <= high
     if found.outcome == "better":
-        assert low > 1.01 or error > 0.025
-        assert found.ratio > 1
+        assert low >= 1.01
     if found.outcome == "worse":
         assert high < 1 / 1.01
         assert found.ratio < 1

@@ -39,20 +39,20 @@ def test_a_clear_gain_is_shown_and_confirmed():
     source, fresh = Listed([ratio(1.1)]), Listed([ratio(1.2)])
     found = compare(source, error=0.006, confirm=fresh)
     assert found.outcome == "better"
-    assert (source.taken, fresh.taken) == (10, 5)  # the fewest that the errors allow
-    assert found.samples == ((1.1, 1.1),) * 10 + ((1.2, 1.2),) * 5
+    assert (source.taken, fresh.taken) == (6, 5)  # the fewest that the errors allow
+    assert found.samples == ((1.1, 1.1),) * 6 + ((1.2, 1.2),) * 5
     assert found.ratio == pytest.approx(1.1)
     low, high = found.interval
     assert 1.01 < low <= found.ratio <= high
     assert (found.error_spent, found.least_effect) == (0.006, 0.01)
-    assert found.seconds == pytest.approx(7.5)
-    assert found.reason == "shown in 10 pairs, again in 5"
+    assert found.seconds == pytest.approx(5.5)
+    assert found.reason == "shown in 6 pairs, again in 5"
 
 
 def test_without_confirmation_nothing_is_better():
     found = compare(Listed([ratio(1.1)]), error=0.006, confirm=Listed([ratio(1.0)]))
     assert found.outcome == "not-shown"
-    assert "shown in 10 pairs, but not confirmed" in found.reason
+    assert "shown in 6 pairs, but not confirmed" in found.reason
 
 
 @pytest.mark.parametrize("gain", [1.0, 1.005, 1.01, 0.995])
@@ -147,8 +147,8 @@ def test_what_is_shown_on_a_noisy_machine_is_shown():
 
 def test_an_error_out_of_reach_is_told_before_anything_is_measured():
     source = Listed([ratio(1.1)])
-    with pytest.raises(ValueError, match="takes 10 pairs at least, most_observations allows 9"):
-        compare(source, error=0.006, rule=Rule(most_observations=9))
+    with pytest.raises(ValueError, match="takes 6 pairs at least, most_observations allows 5"):
+        compare(source, error=0.006, rule=Rule(most_observations=5))
     assert source.taken == 0
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Literal, Protocol
 
+from certune.core.canonical import Json
 from certune.core.errors import InfrastructureError
 
 # Ratios are kept within these; a side of an interval of which nothing is known yet is one.
@@ -51,6 +53,7 @@ class Fault:
 
     kind: Literal["wrong", "cheated", "died"]
     detail: str
+    evidence: Mapping[str, Json] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -78,7 +81,8 @@ class Rule:
     least_effect: the gain that is worth accepting; less counts as none.
     refusing_error: how often a better candidate may be given up early, a slower one's verdict
         be wrong, either side of the interval be wrong. It lets nothing in.
-    confirming_error: how often the confirmation alone would let an equal candidate pass.
+    confirming_error: how often the confirmation alone would let an equal candidate pass; the
+        first part is held to the error that is left of the whole.
     most_observations, most_confirmations: pairs of processes.
     most_seconds: of each part; the observation that passes it is the last.
     noisiest: the incumbent's own spread from process to process (one standard deviation, as a

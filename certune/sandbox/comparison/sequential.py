@@ -92,25 +92,26 @@ def compare(
 
     `error` is the probability with which a candidate whose median ratio is at most 1 + least
     effect, on either clock, may come out `better`; it holds at whatever time the comparison
-    stops. `confirm` is where the fresh runs of a winner come from (`source` again by default);
-    the confirmation only makes wrong acceptances rarer and no part of it is counted on.
+    stops. It is the product of the errors of the two parts, of which the second sees nothing of
+    the first: the confirmation on fresh runs (from `confirm`, by default `source` again) is held
+    to the rule's `confirming_error`, or to the square root of `error` where that is larger.
 
     The ratio, its 95 % interval (by default) and the samples are of both parts; ratio and
-    interval are those of the wall clock.
+    interval are those of the wall clock. What was shown is part of the interval.
 
     Raises:
         Inconclusive: nothing was shown, and the incumbent alone differed too much from itself.
         InfrastructureError: what the sources raise.
         ValueError: an error that cannot be reached with `most_observations`.
     """
-    _reachable(error, rule)
+    first_error, fresh_error = _parts(error, rule)
     record = _Record(rule)
-    ended = _part(source, error, rule.most_observations, record)
+    ended = _part(source, first_error, rule.most_observations, record)
     if isinstance(ended, Fault):
         return ended
     first = len(record.seen)
     if ended == "shown":
-        ended = _part(confirm or source, rule.confirming_error, rule.most_confirmations, record)
+        ended = _part(confirm or source, fresh_error, rule.most_confirmations, record)
         if isinstance(ended, Fault):
             return ended
         if ended == "shown":
@@ -130,13 +131,19 @@ def compare(
     return _comparison("not-shown", _words(ended, record), error, record)
 
 
-def _reachable(error: float, rule: Rule) -> None:
-    for needed, most, name in (
-        (fewest_rounds(error), rule.most_observations, "most_observations"),
-        (fewest_rounds(rule.confirming_error), rule.most_confirmations, "most_confirmations"),
+def _parts(error: float, rule: Rule) -> tuple[float, float]:
+    """The errors of the two parts, whose product is `error`."""
+    if not 0 < error < 1:
+        raise ValueError(f"an error of {error} is not between 0 and 1")
+    fresh = max(rule.confirming_error, sqrt(error))
+    for part, most, name in (
+        (error / fresh, rule.most_observations, "most_observations"),
+        (fresh, rule.most_confirmations, "most_confirmations"),
     ):
+        needed = fewest_rounds(part)
         if needed > most:
             raise ValueError(f"the error takes {needed} pairs at least, {name} allows {most}")
+    return error / fresh, fresh
 
 
 def _part(source: Source, error: float, most: int, record: _Record) -> _End | Fault:
@@ -182,11 +189,14 @@ def _words(ended: _End, record: _Record) -> str:
 def _comparison(
     outcome: Literal["better", "not-shown", "worse"], why: str, error: float, record: _Record
 ) -> Comparison:
-    ratio, interval = record.told(lambda one: one.wall_ratio)
+    ratio, (low, high) = record.told(lambda one: one.wall_ratio)
+    if outcome == "better":
+        low = max(low, 1 + record.rule.least_effect)
+        ratio, high = max(ratio, low), max(high, low)
     return Comparison(
         outcome,
         ratio,
-        interval,
+        (low, high),
         error,
         METHOD,
         least_effect=record.rule.least_effect,

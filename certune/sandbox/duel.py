@@ -1,0 +1,186 @@
+"""Candidate against incumbent, measured: pairs of fresh processes on the same inputs.
+
+What makes the comparison valid is done here. For each pair a secret coin says which of the two
+programs takes the first place and which the second: the first place is started first, gets its
+memory first, and draws its turns as the first. All that can differ between two places (layout
+of memory, the core, what the machine does meanwhile) is thereby as likely to fall on the one
+program as on the other, whatever happened before. Within a pair, blocks alternate in an order
+that is drawn anew for each.
+
+Of a pair, the wall clock's ratio is the median over all "go"s of the incumbent's time over the
+candidate's for the same inputs, which preemption hardly moves. The CPU clock's is that of the
+sums, single calls and hidden work included, so that nothing is gained by working at another time.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from math import exp, log
+from statistics import median
+from typing import TypeAlias
+
+from certune.core.errors import Crashed
+from certune.core.measurement import Comparison
+from certune.sandbox import measuring
+from certune.sandbox.comparison import Fault, Observation, Rule, compare, weighted
+from certune.sandbox.core import OneCore
+from certune.sandbox.measuring import Bench, Block, Bout, Cheated, Died, Program, WrongResult
+
+BLOCKS = 5
+_FAULTS = (Cheated, WrongResult, Died)
+
+
+@dataclass(frozen=True)
+class Match:
+    """One shape of an objective: both programs for it, where they meet, and what it weighs."""
+
+    bench: Bench
+    candidate: Program
+    incumbent: Program
+    weight: float = 1.0
+
+
+# Makes the matches anew, benches with new secrets included: the fresh runs of a confirmation.
+Matches: TypeAlias = Callable[[], Sequence[Match]]
+
+
+class Duel:
+    """Observations of candidate and incumbent, one pair of fresh processes for each match.
+
+    `blocks` are measured of either process. `generator` throws the coin: secret unless a test
+    gives one.
+    """
+
+    def __init__(
+        self,
+        matches: Matches,
+        *,
+        blocks: int = BLOCKS,
+        generator: random.Random | None = None,
+    ) -> None:
+        if blocks < 1:
+            raise ValueError("a pair needs at least one block")
+        self._make = matches
+        self._matches: Sequence[Match] = ()
+        self._blocks = blocks
+        self._random = generator or secrets.SystemRandom()
+
+    def observe(self) -> Observation | Fault:
+        """Measure one pair of processes a match; several matches are one weighted observation.
+
+        Raises:
+            InfrastructureError: trouble of our own, also where the incumbent was at fault.
+        """
+        if not self._matches:
+            self._matches = self._make()
+        parts: list[tuple[Observation, float]] = []
+        for match in self._matches:
+            one = self._pair(match)
+            if isinstance(one, Fault):
+                return replace(one, seconds=one.seconds + sum(part.seconds for part, _ in parts))
+            parts.append((one, match.weight))
+        return weighted(parts)
+
+    def _coin(self) -> bool:
+        return self._random.random() < 0.5
+
+    def _pair(self, match: Match) -> Observation | Fault:
+        start = time.monotonic()
+        found = self._run(match)
+        seconds = time.monotonic() - start
+        return replace(found, seconds=seconds)
+
+    def _run(self, match: Match) -> Observation | Fault:
+        bench = match.bench
+        places = [match.candidate, match.incumbent]
+        own = 0  # the candidate's place
+        if self._coin():
+            places.reverse()
+            own = 1
+        with ExitStack() as held:
+            core = held.enter_context(OneCore(self._random))
+            bouts: list[Bout] = []
+            for place, program in enumerate(places):
+                bout = bench.open(program)
+                if isinstance(bout, _FAULTS):
+                    return self._blame(match, bout, place == own)
+                held.callback(bout.close)
+                bouts.append(bout)
+            core.take(bouts)
+            taken: tuple[list[Block], list[Block]] = ([], [])
+            for _ in range(self._blocks):
+                inputs = self._random.randbytes(16)
+                for place in (0, 1) if self._coin() else (1, 0):
+                    block = bench.block(bouts[place], inputs)
+                    if isinstance(block, _FAULTS):
+                        return self._blame(match, block, place == own)
+                    taken[place].append(block)
+        return _ratios(taken[own], taken[1 - own])
+
+    def _blame(self, match: Match, found: measuring.Fault, candidate: bool) -> Fault:
+        """The candidate's fault, once a control run of the incumbent has passed.
+
+        Raises:
+            Crashed: the incumbent is at fault, too or alone.
+        """
+        if not candidate:
+            raise Crashed(f"the incumbent could not be measured: {found}")
+        bout = match.bench.open(match.incumbent)
+        if isinstance(bout, _FAULTS):
+            raise Crashed(f"neither candidate nor incumbent could be measured: {found}; {bout}")
+        try:
+            control = match.bench.block(bout, self._random.randbytes(16))
+        finally:
+            bout.close()
+        if isinstance(control, _FAULTS):
+            raise Crashed(f"neither candidate nor incumbent could be measured: {found}; {control}")
+        if isinstance(found, Cheated):
+            return Fault("cheated", str(found), {"trick": found.trick, **found.evidence})
+        if isinstance(found, WrongResult):
+            return Fault("wrong", str(found), {"go": found.go, "slot": found.slot})
+        return Fault("died", str(found), {"ending": found.ended.ending})
+
+
+def _ratios(candidate: Sequence[Block], incumbent: Sequence[Block]) -> Observation:
+    """What the blocks of a pair say; blocks of the same place in both had the same inputs."""
+    own = [go for block in candidate for go in block.gos]
+    other = [go for block in incumbent for go in block.gos]
+    steps = [
+        log(theirs.wall_seconds / ours.wall_seconds)
+        for ours, theirs in zip(own, other, strict=True)
+    ]
+    used, others = _used(candidate), _used(incumbent)
+    calls = sum(block.calls for block in incumbent)
+    wall = median(go.wall_seconds / go.calls for go in other)
+    return Observation(exp(median(steps)), others / used, wall, others / calls)
+
+
+def _used(blocks: Sequence[Block]) -> float:
+    """CPU seconds of whole blocks."""
+    return sum(go.cpu_seconds for block in blocks for go in (*block.gos, *block.lone))
+
+
+def fight(
+    matches: Matches, *, error: float, rule: Rule | None = None, blocks: int = BLOCKS
+) -> Comparison | Fault:
+    """Compare a candidate with the incumbent by measuring both; the winner is confirmed.
+
+    `matches` is called once for the comparison and once more for its confirmation. The machine
+    is to be validated before (`certune.sandbox.machine`), and `error` to be spent before
+    (`Ledger.spend_error`).
+
+    Raises:
+        Inconclusive: nothing was shown, and the machine was too noisy for anything to be.
+        InfrastructureError: trouble of our own; the error stays spent.
+    """
+    return compare(
+        Duel(matches, blocks=blocks),
+        error=error,
+        rule=rule or Rule(),
+        confirm=Duel(matches, blocks=blocks),
+    )

@@ -1,0 +1,201 @@
+"""Pairs of processes: the coin, the order of blocks, what a pair says, whose fault it is."""
+
+import os
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+
+from certune.core.errors import Crashed
+from certune.sandbox.comparison import Fault, Observation
+from certune.sandbox.duel import Duel, Match, fight
+from certune.sandbox.measuring import Block, Cheated, Died, Go, Program, WrongResult
+from certune.sandbox.model import Ended
+
+CANDIDATE, INCUMBENT = Program("python", b"candidate"), Program("python", b"incumbent")
+
+
+@dataclass
+class ToyBench:
+    """Programs take the seconds of their name; `found` is what comes instead of a bout or block.
+
+    The second place of a pair is twice as slow: only the coin keeps that from deciding.
+    """
+
+    seconds: dict[bytes, float]
+    found: dict[tuple[str, bytes], object] = field(default_factory=dict)
+    uneven: float = 1.0
+    opened: list[bytes] = field(default_factory=list)
+    blocks: list[tuple[bytes, bytes]] = field(default_factory=list)
+    open_bouts: int = 0
+
+    def open(self, program):
+        if fault := self.found.get(("open", program.source)):
+            return fault
+        self.opened.append(program.source)
+        self.open_bouts += 1
+        second = self.open_bouts == 2
+        return SimpleNamespace(
+            threads=1, name=program.source, second=second, close=self._close,
+            worker=SimpleNamespace(pid=os.getpid()),
+        )  # fmt: skip
+
+    def _close(self):
+        self.open_bouts -= 1
+
+    def block(self, bout, inputs):
+        assert self.open_bouts > 0
+        self.blocks.append((bout.name, inputs))
+        if fault := self.found.get(("block", bout.name)):
+            return fault
+        one = self.seconds[bout.name] * (self.uneven if bout.second else 1.0)
+        full = Go(16, 16 * one, 16 * one * 1.01, 0.0)
+        return Block((full, full), (Go(1, one, one, 0.0),))
+
+
+def duel(bench, seed=0, **options):
+    match = Match(bench, CANDIDATE, INCUMBENT)
+    return Duel(lambda: [match], generator=random.Random(seed), **options)
+
+
+def test_a_pair_says_how_much_faster_the_candidate_is():
+    bench = ToyBench({b"candidate": 1.0, b"incumbent": 1.5})
+    found = duel(bench).observe()
+    assert found.wall_ratio == pytest.approx(1.5)
+    assert found.cpu_ratio == pytest.approx(1.5)
+    assert found.incumbent_wall == pytest.approx(1.5)
+    assert found.incumbent_cpu > 1.5  # all that it used, single calls included
+    assert found.seconds > 0
+    assert sorted(bench.opened) == [b"candidate", b"incumbent"]
+    assert bench.open_bouts == 0
+
+
+def test_both_get_the_same_inputs_in_an_order_drawn_anew():
+    bench = ToyBench({b"candidate": 1.0, b"incumbent": 1.0})
+    one = duel(bench, blocks=40)
+    one.observe()
+    rounds = [bench.blocks[at : at + 2] for at in range(0, 80, 2)]
+    assert all(sorted(name for name, _ in two) == [b"candidate", b"incumbent"] for two in rounds)
+    assert all(len({inputs for _, inputs in two}) == 1 for two in rounds)
+    assert len({two[0][1] for two in rounds}) == 40  # fresh inputs every time
+    assert 8 < sum(two[0][0] == b"candidate" for two in rounds) < 32
+
+
+def test_the_coin_is_fair_and_falls_anew_for_each_pair():
+    bench = ToyBench({b"candidate": 1.0, b"incumbent": 1.0}, uneven=2.0)
+    one = duel(bench, blocks=1)
+    first = Counter()
+    ratios = []
+    for _ in range(400):
+        at = len(bench.opened)
+        ratios.append(one.observe().wall_ratio)
+        first[bench.opened[at]] += 1
+    assert 150 < first[b"candidate"] < 250
+    # A place that is twice as slow falls on either as often: identical programs come out even.
+    assert 150 < sum(ratio > 1 for ratio in ratios) < 250
+    assert {round(ratio, 3) for ratio in ratios} == {0.5, 2.0}
+
+
+def test_the_coin_is_secret_unless_a_test_throws_it():
+    assert isinstance(Duel(list)._random, random.SystemRandom)
+
+
+def test_an_uneven_place_does_not_decide():
+    bench = ToyBench({b"candidate": 1.0, b"incumbent": 1.0}, uneven=1.05)
+    found = fight(lambda: [Match(bench, CANDIDATE, INCUMBENT)], error=1e-6)
+    assert found.outcome != "better"
+
+
+def test_a_winner_is_confirmed_on_benches_made_anew():
+    made = []
+
+    def matches():
+        made.append(ToyBench({b"candidate": 1.0, b"incumbent": 1.2}))
+        return [Match(made[-1], CANDIDATE, INCUMBENT)]
+
+    found = fight(matches, error=0.006, blocks=2)
+    assert found.outcome == "better"
+    assert [len(bench.opened) for bench in made] == [12, 10]
+    assert found.reason == "shown in 6 pairs, again in 5"
+
+
+def test_shapes_count_by_their_weight():
+    small = ToyBench({b"candidate": 1.0, b"incumbent": 2.0})
+    large = ToyBench({b"candidate": 30.0, b"incumbent": 15.0})
+    shapes = [Match(small, CANDIDATE, INCUMBENT, 3.0), Match(large, CANDIDATE, INCUMBENT, 1.0)]
+    found = Duel(lambda: shapes).observe()
+    assert found.wall_ratio == pytest.approx(2**0.5)
+    assert found.cpu_ratio == pytest.approx(2**0.5)
+
+
+ENDED = Ended("killed", True, -11, 0.1, 0, "signal 11", b"")
+FAULTS = {
+    "cheated": Cheated("hidden-work", {"hidden_seconds": 0.01}),
+    "wrong": WrongResult(3, 2, "out[0] is 1, expected 2"),
+    "died": Died(ENDED),
+}
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize("when", ["open", "block"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_what_the_candidate_did_instead_is_told(kind, when, seed):
+    bench = ToyBench({b"candidate": 1.0, b"incumbent": 1.0}, {(when, b"candidate"): FAULTS[kind]})
+    found = duel(bench, seed).observe()
+    assert isinstance(found, Fault)
+    assert found.kind == kind
+    assert str(FAULTS[kind]) in found.detail
+    assert found.evidence
+    assert bench.open_bouts == 0
+    assert bench.blocks[-1][0] == b"incumbent"  # the control run came last
+
+
+@pytest.mark.parametrize("when", ["open", "block"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_fault_of_the_incumbent_is_trouble_of_our_own(when, seed):
+    bench = ToyBench({b"candidate": 1.0, b"incumbent": 1.0}, {(when, b"incumbent"): FAULTS["died"]})
+    with pytest.raises(Crashed, match="the incumbent could not be measured: died"):
+        duel(bench, seed).observe()
+    assert bench.open_bouts == 0
+
+
+@pytest.mark.parametrize("when", ["open", "block"])
+def test_a_control_run_that_fails_too_blames_nobody(when):
+    bench = ToyBench(
+        {b"candidate": 1.0, b"incumbent": 1.0},
+        {(when, b"incumbent"): FAULTS["died"], ("open", b"candidate"): FAULTS["died"]},
+    )
+    for seed in range(4):
+        with pytest.raises(Crashed, match=r"could be measured|could not be measured"):
+            duel(bench, seed).observe()
+
+
+def test_a_fault_in_one_shape_is_the_candidates():
+    good = ToyBench({b"candidate": 1.0, b"incumbent": 2.0})
+    bad = ToyBench(
+        {b"candidate": 1.0, b"incumbent": 1.0}, {("block", b"candidate"): FAULTS["wrong"]}
+    )
+    shapes = [Match(good, CANDIDATE, INCUMBENT), Match(bad, CANDIDATE, INCUMBENT)]
+    assert Duel(lambda: shapes).observe().kind == "wrong"
+
+
+def test_the_judge_gets_its_cores_back():
+    before = os.sched_getaffinity(0)
+    seen = []
+
+    class Watching(ToyBench):
+        def block(self, bout, inputs):
+            seen.append(os.sched_getaffinity(0))
+            return super().block(bout, inputs)
+
+    bench = Watching({b"candidate": 1.0, b"incumbent": 1.0})
+    assert isinstance(duel(bench).observe(), Observation)
+    assert all(len(cores) == 1 and cores <= before for cores in seen)
+    assert os.sched_getaffinity(0) == before
+
+
+def test_a_pair_has_blocks():
+    with pytest.raises(ValueError, match="at least one block"):
+        Duel(list, blocks=0)
