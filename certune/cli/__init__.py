@@ -17,6 +17,7 @@ from certune.cli.mcp import mcp
 from certune.cli.multicast import multicast
 from certune.cli.optimize import optimize, resume
 from certune.cli.prove import prove
+from certune.cli.sandbox import sandbox_app
 from certune.cli.topology import topology
 from certune.version import __version__
 
@@ -67,6 +68,7 @@ app.command()(topology)
 app.command()(agents)
 app.command()(export)
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(sandbox_app, name="sandbox")
 
 
 def main() -> None:

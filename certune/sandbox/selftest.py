@@ -9,18 +9,22 @@ counts only if its mark came: a sandbox that did not start has held nothing.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal
 
-from certune.core.errors import InfrastructureError, Unavailable
+from certune.core.errors import InfrastructureError, InvalidInput, Unavailable, nearest
+from certune.sandbox.attacks import catalogue
 from certune.sandbox.attacks.bait import Bait
-from certune.sandbox.attacks.catalogue import Attack, containment
+from certune.sandbox.attacks.catalogue import Attack
 from certune.sandbox.attacks.trying import LIMITS, Try, one
 from certune.sandbox.keeper import Keeper
 from certune.sandbox.model import LAYERS, Isolation, Layer
 
 LEVELS = (Isolation.NONE, Isolation.PROCESS, Isolation.CONFINED, Isolation.CONTAINED)
+WAYS = ("fresh", "warm")
 # Below this share of escapes without protection, the attacks are too weak to show anything.
 _CONTROL = 0.5
 
@@ -44,7 +48,7 @@ class Finding:
     held: Held
     reasons: tuple[str, ...]
     attempts: int
-    seconds: float
+    kind: Literal["containment", "measurement"] = "containment"
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class AtLevel:
     level: Isolation
     without: tuple[str, ...]
     findings: tuple[Finding, ...]
+    seconds: float = 0.0
     unavailable: str = ""
 
     def count(self, held: Held) -> int:
@@ -66,6 +71,11 @@ class AtLevel:
         return len(self.findings) - self.count(Held.NOT_TRIED)
 
     @property
+    def control(self) -> bool:
+        """Whether nothing is claimed of this level: it shows that the attacks are real."""
+        return self.level < Isolation.CONFINED
+
+    @property
     def passed(self) -> bool:
         """Every attack was made; levels 2 and 3 held all, level 0 lost most."""
         if self.unavailable or not self.findings or self.count(Held.NOT_TRIED):
@@ -73,41 +83,82 @@ class AtLevel:
         escaped = self.count(Held.ESCAPED)
         if self.level is Isolation.NONE:
             return escaped >= _CONTROL * len(self.findings)
-        return self.level < Isolation.CONFINED or not escaped
+        return self.control or not escaped
+
+
+def passed(reports: Sequence[AtLevel]) -> bool:
+    """Whether a self-test as a whole is passed: some level that claims to hold did, none failed."""
+    had = [report for report in reports if not report.unavailable]
+    return bool(had) and all(report.passed for report in had)
+
+
+def chosen(names: Iterable[str] | None) -> tuple[Attack, ...] | None:
+    """The attacks on containment with these names; None for all.
+
+    Raises:
+        InvalidInput: there is none of that name.
+    """
+    if not names:
+        return None
+    known = {attack.name: attack for attack in catalogue.containment()}
+    for name in names:
+        if name not in known:
+            raise InvalidInput(f"there is no attack {name[:60]!r}", remedy=nearest(name, known))
+    return tuple(known[name] for name in names)
 
 
 def run(
     level: Isolation,
     *,
     without: Iterable[Layer] = (),
-    attacks: Iterable[Attack] | None = None,
-    ways: tuple[str, ...] = ("fresh", "warm"),
+    attacks: Sequence[Attack] | None = None,
+    ways: Sequence[str] = WAYS,
+    measurement: bool = False,
     progress: Callable[[Finding], None] | None = None,
 ) -> AtLevel:
     """Run the attacks at one level, with the layers `without` switched off.
 
-    `ways`: "fresh" workers are exec'd, "warm" ones forked from a template. Attacks for another
-    machine are passed over.
+    `attacks` None is every one for this machine. `ways`: "fresh" workers are exec'd, "warm" ones
+    forked from a template. `measurement` adds the attacks on measuring, which are made at levels
+    that hold, with all layers.
 
     Raises:
         InfrastructureError: the attacks could not be prepared.
     """
+    begun = time.monotonic()
     missing = frozenset(without)
-    chosen = tuple(containment() if attacks is None else attacks)
-    chosen = tuple(one for one in chosen if one.machine in ("", platform.machine()))
+    words = tuple(sorted(layer.value for layer in missing))
     findings = []
+    measured = measurement and attacks is None and not missing and level >= Isolation.CONFINED
     try:
-        with Bait(LIMITS) as bait, _Keepers(level, missing) as keepers:
-            keepers.get(())
-            for attack in chosen:
-                for way in ways:
-                    found = _finding(attack, way, level, _tries(keepers, bait, attack, way))
-                    findings.append(found)
-                    if progress is not None:
-                        progress(found)
+        for found in _all(level, missing, attacks, ways, measured=measured):
+            findings.append(found)
+            if progress is not None:
+                progress(found)
     except Unavailable as error:
-        return AtLevel(level, _words(missing), (), unavailable=str(error))
-    return AtLevel(level, _words(missing), tuple(findings))
+        return AtLevel(level, words, (), unavailable=str(error))
+    return AtLevel(level, words, tuple(findings), time.monotonic() - begun)
+
+
+def _all(
+    level: Isolation,
+    missing: frozenset[Layer],
+    attacks: Sequence[Attack] | None,
+    ways: Sequence[str],
+    *,
+    measured: bool,
+) -> Iterator[Finding]:
+    made = catalogue.containment() if attacks is None else attacks
+    with Bait(LIMITS) as bait, _Keepers(level, missing) as keepers:
+        keepers.get(())
+        for attack in made:
+            if attack.machine not in ("", platform.machine()):
+                continue
+            for way in ways:
+                yield _finding(attack, way, level, _tries(keepers, bait, attack, way))
+    if measured:
+        with Keeper(level) as keeper:
+            yield from _measured(keeper)
 
 
 class _Keepers:
@@ -122,9 +173,8 @@ class _Keepers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for keeper in self._made.values():
-            keeper.close()
-        self._made.clear()
+        for preloads in list(self._made):
+            self.forget(preloads)
 
     def get(self, preloads: tuple[str, ...]) -> Keeper:
         if preloads not in self._made:
@@ -142,7 +192,7 @@ def _tries(keepers: _Keepers, bait: Bait, attack: Attack, way: str) -> Iterator[
             try:
                 keeper = keepers.get(attack.preloads)
             except InfrastructureError as error:
-                yield Try.refused(str(error))
+                yield Try.refused(str(error), attack)
                 continue
             for tried in one(keeper, bait, attack, variant, number, fresh=way == "fresh"):
                 if tried.broke:
@@ -153,24 +203,41 @@ def _tries(keepers: _Keepers, bait: Bait, attack: Attack, way: str) -> Iterator[
 def _finding(attack: Attack, way: str, level: Isolation, tries: Iterator[Try]) -> Finding:
     reasons: list[str] = []
     broken: list[str] = []
-    attempts, seconds, whole = 0, 0.0, True
+    attempts, whole = 0, True
     for tried in tries:
         reasons += tried.reasons
         broken += tried.broken
         attempts += tried.attempts
-        seconds += tried.seconds
         whole = whole and tried.tried
     unique = tuple(dict.fromkeys(reasons))
-    if not whole or broken or not attempts:
-        held = Held.ESCAPED if unique else Held.NOT_TRIED
-        unique = (*unique, *dict.fromkeys(broken))
-    elif not unique:
-        held = Held.HELD
-    else:
+    if unique:
         beyond = Isolation.CONFINED <= level < attack.promised_from
         held = Held.NOT_PROMISED if beyond else Held.ESCAPED
-    return Finding(attack.name, attack.title, way, held, unique, attempts, seconds)
+    else:
+        held = Held.HELD if whole and attempts and not broken else Held.NOT_TRIED
+    unique = (*unique, *dict.fromkeys(broken))
+    return Finding(attack.name, attack.title, way, held, unique, attempts)
 
 
-def _words(layers: frozenset[Layer]) -> tuple[str, ...]:
-    return tuple(sorted(layer.value for layer in layers))
+def _measured(keeper: Keeper) -> Iterator[Finding]:
+    from certune.sandbox.attacks.measured import Ring
+    from certune.sandbox.attacks.measured import attacks as on_measurement
+
+    ring = Ring(keeper)
+    for attack in on_measurement():
+        try:
+            attempt = ring.run(attack)
+        except InfrastructureError as error:
+            held, reason = Held.NOT_TRIED, f"{type(error).__name__}: {error}"
+        else:
+            reason = "" if attempt.held else f"{attempt.outcome}: {attempt.detail}"
+            if attempt.held:
+                held = Held.HELD
+            elif attempt.outcome == "faster" and attempt.tried:
+                held = Held.ESCAPED
+            elif not attempt.tried or attack.name.startswith("honest_"):
+                held = Held.NOT_TRIED
+            else:  # stopped, if otherwise than it is known to be
+                held = Held.HELD
+        reasons = (reason,) if reason else ()
+        yield Finding(attack.name, attack.tries, "fresh", held, reasons, 1, "measurement")

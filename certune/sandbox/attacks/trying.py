@@ -44,9 +44,9 @@ class Try:
     broken: list[str] = field(default_factory=list)
 
     @classmethod
-    def refused(cls, why: str) -> Try:
-        """A keeper that refused to start; right where it names threads, else a failure of ours."""
-        if "thread" in why:
+    def refused(cls, why: str, attack: Attack) -> Try:
+        """A keeper that refused to start, as it has to where it was asked to import threads."""
+        if attack.preloads and "thread" in why:
             return cls(attempts=1, tried=True)
         return cls(broken=[f"the keeper did not start: {why}"])
 
@@ -60,6 +60,7 @@ class _Heard:
     survived: bool = False
     outlived: bool = False
     looked: list[str] = field(default_factory=list)
+    failed: str = ""
 
 
 def one(
@@ -131,6 +132,10 @@ def _read(heard: _Heard, bait: Bait, nonce: str) -> tuple[Try, bool]:
         done = done or kind == "end"
         beats = beats or kind == "beat"
     ended = heard.ended
+    if heard.failed:
+        tried.broke = True
+        found = tried.reasons if tried.attempts else tried.broken
+        found.append(f"the judge's side failed: {heard.failed}")
     if ended is not None:
         returned += ended.diagnostics
         if tried.attempts and not ended.loaded:
@@ -159,9 +164,7 @@ def _hear(keeper: Keeper, order: bytes, *, fresh: bool) -> _Heard:
             raise Crashed("an attack is larger than a pipe")
         os.close(told)
         told = -1
-        launch = Launch(
-            "attack", keeper.level, LIMITS, fds=(source, report), fresh=fresh, layers=keeper.layers
-        )
+        launch = Launch("attack", keeper.level, LIMITS, fds=(source, report), fresh=fresh)
         worker = keeper.start(launch)
     except BaseException:
         os.close(listen)
@@ -191,14 +194,19 @@ def _follow(worker: Worker, listen: int) -> _Heard:
                 heard.ended = worker.wait(0.0 if open_ else 0.05)
             except TimedOut:
                 continue
+            except InfrastructureError as error:
+                heard.failed = f"{type(error).__name__}: {error}"
+                break
             until = time.monotonic() + _LISTEN
         elif not open_:
             return heard
-    if heard.ended is None:
+    if heard.ended is None and not heard.failed:
         heard.outlived = True
         worker.kill()
         heard.ended = worker.wait(10.0)
-    heard.survived = open_ and len(heard.data) < _MOST_BYTES
+    while open_ and heard.failed and select.select([listen], [], [], 0.2)[0]:
+        open_ = len(heard.data) < _MOST_BYTES and _take(worker, listen, heard)
+    heard.survived = open_ and not heard.failed and len(heard.data) < _MOST_BYTES
     return heard
 
 
@@ -212,22 +220,23 @@ def _take(worker: Worker, listen: int, heard: _Heard) -> bool:
     except BlockingIOError:
         return True
     heard.data += data
-    if b'"kind": "look"' in data:
-        heard.looked += seen(worker.pid)
+    for what in ("privileges", "user"):
+        if b'"kind": "look"' in data and f'"at": "{what}"'.encode() in data:
+            heard.looked += seen(worker.pid, what)
     return bool(data)
 
 
-def seen(pid: int) -> list[str]:
-    """What is wrong with a running worker's user and privileges, as the kernel says."""
+def seen(pid: int, what: str) -> list[str]:
+    """What is wrong with a running worker's "user" or "privileges", as the kernel says."""
     try:
         with open(f"/proc/{pid}/status") as file:
             lines = [line.rstrip("\n").partition(":") for line in file]
     except OSError:
         return []
     state = {name: text.split() for name, _, text in lines}
+    if what == "user":
+        return ["runs as root"] if "0" in state["Uid"] + state["Gid"] else []
     found = []
-    if "0" in state["Uid"] or "0" in state["Gid"]:
-        found.append("runs as root")
     for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
         if int(state[name][0], 16):
             found.append(f"holds capabilities ({name} {state[name][0]})")

@@ -36,6 +36,11 @@ def read() -> None:
         did(f"read {name}, {len(data)} bytes")
 
 
+@attempt("the root folder")
+def root() -> str:
+    return f"{len(os.listdir('/'))} names in the root folder"
+
+
 @attempt("the home folder")
 def home() -> str:
     return f"{len(os.listdir(aim['home']))} names in the home folder"

@@ -19,6 +19,6 @@ def host() -> str | None:
 
 @attempt("process numbers")
 def numbers() -> str | None:
-    if os.getppid() != 0 and os.getpid() > 100:
+    if os.getppid() > 1:
         return f"process {os.getpid()} of parent {os.getppid()}: numbers of the machine"
     return None

@@ -14,7 +14,7 @@ from certune.sandbox.attacks.kit import attempt, libc, say, syscall
 
 @attempt("be looked at from outside")
 def seen() -> None:
-    say("look")  # the judge reads user, capabilities and privileges from the kernel
+    say("look", at="privileges")  # the judge reads them from the kernel
     time.sleep(0.3)
 
 
