@@ -37,7 +37,9 @@ class Work(Generic[T]):
     @property
     def name(self) -> str:
         """The function's name, for reports."""
-        return f"{self.call.__module__}.{self.call.__qualname__}"
+        call = getattr(self.call, "func", self.call)  # beneath a functools.partial
+        kind = call if hasattr(call, "__qualname__") else type(call)
+        return f"{kind.__module__}.{kind.__qualname__}"
 
 
 @dataclass(frozen=True)

@@ -247,7 +247,7 @@ class Pool:
         if self._closed or not member.serves or (seat.spare and self._kept(member)):
             return None
         for item in list(self._waiting):
-            if not self._suits(place, item):
+            if not self._suits(place, item) or self._elsewhere(place, item):
                 continue
             if any(member.free[k] < v for k, v in item.work.labels.items()):
                 continue
@@ -259,6 +259,16 @@ class Pool:
             self._mark(member, seat, item, -1)
             return item
         return None
+
+    def _elsewhere(self, place: Place, item: _Item) -> bool:
+        """Whether an item was lost on this node, and another can do it.
+
+        A node's processes die before it is known that the node did.
+        """
+        lost = {loss.node for loss in item.lost}
+        return place.node in lost and any(
+            other.node not in lost and self._suits(other, item) for other in self._places
+        )
 
     def _kept(self, member: _Member) -> bool:
         """Whether the measuring cores of a node are kept free of checks."""
