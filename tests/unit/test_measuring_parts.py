@@ -127,8 +127,9 @@ def test_what_a_worker_is_told_cannot_be_changed():
 
 def test_a_reply_is_stamped_when_it_is_sent():
     channel = Channel()
-    message = channel.ask(0, 16)
+    message = channel.go(0, 16)
     start = perf_counter_ns()
+    channel.ask(message)
     os.write(channel.theirs.fileno(), os.read(channel.theirs.fileno(), 16))
     sent = perf_counter_ns()
     sleep(0.05)  # a judge that is woken late
@@ -141,7 +142,6 @@ def test_a_reply_is_stamped_when_it_is_sent():
 def test_a_clock_that_was_set_is_not_believed(monkeypatch):
     for jump in (-(10**12), 10**12):
         channel = Channel()
-        channel.ask(0, 1)
         start = perf_counter_ns()
         os.write(channel.theirs.fileno(), bytes(16))
         sleep(0.01)
@@ -171,8 +171,7 @@ def test_tags_do_not_repeat():
     channel = Channel()
     seen = set()
     for _ in range(100):
-        seen.add(channel.ask(0, 1))
-        os.read(channel.theirs.fileno(), 16)
+        seen.add(channel.go(0, 1))
     assert len(seen) == 100
     channel.close()
 

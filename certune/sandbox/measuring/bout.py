@@ -142,7 +142,8 @@ class Bout:
         Raises:
             Crashed: the worker ended before it had reached the program.
         """
-        message = self.channel.ask(0, 0)
+        message = self.channel.go(0, 0)
+        self.channel.ask(message)
         if (fault := self._judge(self.channel.answer(0, self.limit), message)) is not None:
             return fault
         self.worker.stop()
@@ -162,12 +163,13 @@ class Bout:
         """
         if (fault := self.silent()) is not None:
             return fault
+        message = self.channel.go(first, count)
         used = self.used()
+        start = perf_counter_ns()
         try:
-            message = self.channel.ask(first, count)
+            self.channel.ask(message)
         except OSError:
             return self._gone()
-        start = perf_counter_ns()  # whatever is in the channel, the worker is stopped till now
         self.worker.resume()
         reply = self.channel.answer(start, self.limit)
         self.worker.stop()

@@ -91,15 +91,17 @@ class Channel:
             return b""
         return message
 
-    def ask(self, first: int, count: int) -> bytes:
-        """Send a "go" with a tag that nobody can know before; returns the reply to be expected.
+    def go(self, first: int, count: int) -> bytes:
+        """A "go" with a tag that nobody can know before; the reply has to be the same."""
+        return MESSAGE.pack(os.urandom(_TAG), first, count)
+
+    def ask(self, message: bytes) -> None:
+        """Send a "go".
 
         Raises:
             OSError: the worker has hung up.
         """
-        message = MESSAGE.pack(os.urandom(_TAG), first, count)
         self.ours.send(message)
-        return message
 
     def answer(self, start: int, seconds: float) -> Reply:
         """Wait at most `seconds` for a message; `start` is when the "go" took effect."""
