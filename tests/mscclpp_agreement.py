@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
+from mscclpp_equivalence import Different, explain
 from mscclpp_interpreter import interpret
 
 from certune.core import InvalidPayload, Status
@@ -12,16 +15,67 @@ from certune.tasks.collective.mscclpp.verify import PlanReport, verify_plan
 # Said of the file and the executor's tables; the interpreter has no opinion on them.
 STATIC = {"loads", "message-sizes", "as-written"}
 
+# What an obligation that is unknown may rest on: another one that is refuted …
+RESTS = (
+    "not examined: ",
+    "an operation cannot be followed",
+    "it depends on the outcome of a race",
+    "counters are not where they were",
+    "a packet is waited for whose location is raced for",
+)
+# … or what docs/formats/mscclpp-plan.md says is not decided.
+OPEN = {
+    "what must be computed": ("must compute is not known", "input and .* output chunks"),
+    "a packet written twice": ("a second time in one launch",),
+    "a shared counter": ("the same .* too", "two threads use the same", "use the barrier"),
+    "not modelled": (
+        "over (port|switch) channels",
+        "port channel to rank",
+        "inside a pipeline",
+        "thread-block groups",
+        "larger than what it splits",
+        "from a buffer that is a part",
+        "has no such switch channel",
+        "where scratch is shorter",
+        "outside scratch",
+        "pipeline",
+    ),
+}
+
+
+def reason(report: PlanReport) -> str:
+    """Why obligations are unknown: "" where none is, "refuted" where they rest on one that is.
+
+    Else one of `OPEN`, the first that a sentence speaks of.
+    """
+    doubts = [
+        o.counterexample.sentence if o.counterexample else ""
+        for o in report.obligations
+        if o.status is Status.UNKNOWN and o.name != "message-sizes"
+    ]
+    refuted = any(o.status is Status.REFUTED for o in report.obligations)
+    found = {""}
+    for doubt in doubts:
+        open_ = [k for k, words in OPEN.items() if any(re.search(w, doubt) for w in words)]
+        assert open_ or any(doubt.startswith(words) for words in RESTS), doubt
+        found |= {"refuted"} if refuted else set(open_[:1])
+    return max(found, key=["", *OPEN, "refuted"].index)
+
 
 @dataclass
 class Outcome:
-    """What came out: `differ` is empty where both agree, `invalid` where the reader refused."""
+    """What came out: `differ` is empty where both agree, `invalid` where the reader refused.
+
+    `strays` says that the executor does something that nobody can follow, `open_` for which
+    reason the verifier cannot decide, if so; `proved` that nothing is refuted or unknown.
+    """
 
     invalid: bool = False
-    skipped: bool = False
-    unknown: list[str] = field(default_factory=list)
+    strays: bool = False
+    open_: str = ""
+    compared: int = 0
     differ: list[tuple[str, str, bool]] = field(default_factory=list)
-    survives: bool = False
+    proved: bool = False
 
 
 def _broken(
@@ -77,20 +131,66 @@ def compare(data: bytes, *, thorough: bool = False) -> Outcome:
     except InvalidPayload:
         return Outcome(invalid=True)
     status = {o.name: o.status for o in report.obligations}
-    if not report.scope.cases or status["as-written"] is Status.UNKNOWN:
-        return Outcome(skipped=True)
-    try:
-        differ = _differences(report, _broken(report, data, (0,), thorough, 3))
-        if any(known == "refuted" for _, known, _ in differ):
-            differ = _differences(report, _broken(report, data, tuple(range(1, 15)), True, 64))
-    except (KeyError, IndexError, NotImplementedError, ValueError):
-        if status["as-written"] is Status.PROVED:
-            raise
-        return Outcome(skipped=True)
+    why = reason(report)
+    open_ = "" if why == "refuted" else why
+    known = [n for n, s in status.items() if n not in STATIC and s is not Status.UNKNOWN]
+    if not known:
+        # Nothing was followed, and there is nothing to compare.
+        return Outcome(strays=status["as-written"] is Status.REFUTED, open_=open_)
+    broken = _broken(report, data, (0,), thorough, 3)
+    differ = _differences(report, broken)
+    if thorough and not any(s is Status.REFUTED for n, s in status.items() if n not in STATIC):
+        broken |= _broken(report, data, (0,), thorough, 64)
+        differ = _differences(report, broken)
+    for most in (3, 64):
+        for seed in range(1, 15):
+            if any(status == "refuted" for _, status, _ in differ):
+                broken |= _broken(report, data, (seed,), True, most)
+                differ = _differences(report, broken)
     return Outcome(
-        unknown=[name for name, known in status.items() if known is Status.UNKNOWN],
+        open_=open_,
+        compared=len(known),
         differ=differ,
-        survives=all(
-            known >= Status.TESTED for name, known in status.items() if name not in STATIC
-        ),
+        proved=min(status.values()) >= Status.TESTED,
     )
+
+
+@lru_cache(maxsize=64)
+def _report(data: bytes) -> PlanReport:
+    return verify_plan(data)
+
+
+def _sizes(report: PlanReport) -> list[tuple[str, int]]:
+    if report.scope.cases[0].label and not report.scope.exact:
+        return [("iterations", n) for n in (1, 2, 3)]
+    units = [case.units for case in report.scope.cases]
+    return [("units", n) for n in sorted({*units[:2], 2 * units[0] + 1})]
+
+
+def judge(original: bytes, changed: bytes, *, thorough: bool = False) -> str:
+    """What becomes of a changed plan, and why one that survives does what the original does.
+
+    One survives where no obligation is worse than the original's. It must be shown to do the
+    same; what ends with wrong results, without a race, must be shown not to.
+    """
+    outcome = compare(changed, thorough=thorough)
+    assert not outcome.differ, outcome.differ
+    if outcome.invalid or outcome.strays or outcome.open_:
+        return outcome.open_ or ("invalid" if outcome.invalid else "strays")
+    before, after = (
+        {o.name: o.status for o in r.obligations} for r in (_report(original), verify_plan(changed))
+    )
+    worse = [name for name, status in after.items() if status < before[name]]
+    if before["no-race"] is Status.REFUTED:
+        # What the original does is not determined, and nothing can be said to do the same.
+        return worse[0] if worse else "as the original, which races"
+    try:
+        why = explain(original, changed, _sizes(_report(original)))
+    except Different:
+        assert worse
+        return worse[0]
+    if not worse:
+        return f"survives: {why}"
+    assert why != "the same operations" or set(worse) <= STATIC, after
+    assert after["postcondition"] is not Status.REFUTED, after
+    return worse[0]

@@ -213,15 +213,21 @@ class Machine:
 
         return off(t), off(t + 1) - off(t)
 
-    def offset(self, operand, op, letter, shift):
-        """Byte offset in a buffer of an operand, and its own size."""
+    def offset(self, operand, op, letter, shift, wraps=None):
+        """Byte offset in a buffer of an operand, and its own size.
+
+        A pipeline starts again in scratch that is shorter than a chunk, unless `wraps` says else.
+        """
         start, size = self.split(operand["size"] * self.chunk, op)
         offset = operand["index"] * self.chunk + start
         if shift is None:
             return offset, size
-        if letter == "s" and self.slots and self.slots * self.unit < self.chunk:
-            room = self.slots * self.unit
-            return operand["index"] * room + start + shift % room, size
+        room = self.slots * self.unit if self.slots else self.chunk
+        if letter == "s" and room < self.chunk:
+            step = shift if wraps is False else shift % room
+            return operand["index"] * room + start + step, size
+        if wraps and room < self.chunk:
+            raise NotImplementedError("starts again outside scratch")
         return offset + shift, size
 
     def words(self, rank, name, start, size, half=None):
@@ -273,13 +279,16 @@ class Machine:
 
     # -- operands ------------------------------------------------------------------------------
 
-    def local(self, block, operand, op, size, shift, packet, index=0):
-        letter = operand["type"]
+    def local(self, block, operand, op, size, shift, packet, wraps=None):
+        letter = "s" if packet == "read" else operand["type"]
+        if "type" not in operand:
+            raise KeyError("type")
         name, pointer = self.base(block.rank, letter)
-        offset, _ = self.offset(operand, op, letter, shift)
+        offset, _ = self.offset(operand, op, letter, shift, wraps)
         half = self.half(block.rank, block.launch) if letter == "s" else 0
         if packet:
-            return self.words(block.rank, "s", half + 2 * offset, 2 * size, half), True
+            start = pointer + half + 2 * offset
+            return self.words(block.rank, name, start, 2 * size, half), True
         return self.words(block.rank, name, pointer + half + offset, size, half), False
 
     def far(self, block, operand, op, size, shift, packet):
@@ -288,8 +297,10 @@ class Machine:
         name, pointer = self.base(block.rank, letter)  # the acting rank's own offset
         offset, _ = self.offset(operand, op, letter, shift)
         if packet:
-            half = self.half(q, block.launch)
-            return self.words(q, "s", half + 2 * offset, 2 * size, half), True
+            half = self.half(q, block.launch) if letter == "s" else 0
+            if letter != "s" and self.double:
+                raise NotImplementedError("a half of scratch that the peer has not")
+            return self.words(q, name, half + 2 * (pointer + offset), 2 * size, half), True
         return self.words(q, name, pointer + offset, size), False
 
     def switched(self, block, operand, op, size, shift):
@@ -328,42 +339,60 @@ class Machine:
                 raise Outside("pipeline")
             return min(size - shift, unit)
 
+        if len(dst) < (2 if name.startswith("rec") else 1) or not src:
+            raise NotImplementedError("too few operands")
         near = lambda o, n, p=False: self.local(block, o, op, n, shift, p)  # noqa: E731
         away = lambda o, n, p=False: self.far(block, o, op, n, shift, p)  # noqa: E731
         if name in ("copy", "cpkt", "upkt"):
             n = take(src[0])
-            return [([near(src[0], n, name == "upkt")], [near(dst[0], n, name == "cpkt")])]
-        if name in ("re", "res", "rre", "rres"):
+            target = near(dst[0], n, name == "cpkt" and "write")
+            return [([near(src[0], n, name == "upkt" and "read")], [target])]
+        if name in ("rre", "rres"):
             n = take(src[0])
-            more = [(away if name[:2] == "rr" else near)(o, n) for o in src[1:]]
-            return [([near(src[0], n), *more], [near(dst[0], n)] + [away(o, n) for o in dst[1:]])]
+            more = [away(o, n) for o in dst[1:]] if name == "rres" else []
+            return [([near(src[0], n), *(away(o, n) for o in src[1:])], [near(dst[0], n), *more])]
+        if name in ("re", "res"):
+            n = take(src[0])
+            parts = [near(src[0], n)]
+            for k, o in enumerate(src[1:], 1):
+                # handleReduceSend asks what it takes for the type of the k-th destination.
+                other = dst[k] if k < len(dst) else {"type": "i"}
+                wraps = other.get("type") == "s" or other.get("buffer_id") == 2
+                parts.append(self.local(block, o, op, n, shift, False, wraps))
+            more = [away(o, n) for o in dst[1:]] if name == "res" else []
+            return [(parts, [near(dst[0], n), *more])]
         if name in ("repkt", "respkt", "recpkt", "recspkt"):
             n = take(src[0])
             out = [near(dst[0], n)]
             first = 1
             if name.startswith("rec"):
-                out.append(near(dst[1], n, True))
+                out.append(near(dst[1], n, "write"))
                 first = 2
-            out += [away(o, n, True) for o in dst[first:]]
-            return [([near(src[0], n)] + [near(o, n, True) for o in src[1:]], out)]
+            if "s" in name[2:4]:
+                out += [away(o, n, True) for o in dst[first:]]
+            return [([near(src[0], n)] + [near(o, n, "read") for o in src[1:]], out)]
         if name == "get":
+            if len(dst) < len(src):
+                raise NotImplementedError("too few operands")
             return [
                 (
                     [away({**s, "index": d["index"]}, take(s))],
                     [near({**d, "index": s["index"]}, take(s))],
                 )
-                for s, d in zip(src, dst, strict=True)
+                for s, d in zip(src, dst, strict=False)
             ]
-        if name == "put":
-            return [([near(s, take(d))], [away(d, take(d))]) for s, d in zip(src, dst, strict=True)]
-        if name == "ppkt":
-            return [
-                ([near(s, take(s))], [away(d, take(s), True)])
-                for s, d in zip(src, dst, strict=True)
-            ]
+        if name in ("put", "pws", "pwsf", "ppkt"):
+            if len(src) < len(dst):
+                raise NotImplementedError("too few operands")
+            out = []
+            for s, d in zip(src, dst, strict=False):
+                n = take(s if name == "ppkt" else d)
+                one = near({**s, "type": src[0]["type"]} if "type" in s else s, n)
+                out.append(([one], [away(d, n, name == "ppkt")]))
+            return out
         if name == "rppkt":
             n = take(src[0])
-            return [([near(src[0], n, True)], [away(d, n, True) for d in dst])]
+            return [([near(src[0], n, "read")], [away(d, n, True) for d in dst])]
         if name == "glres":
             n = take(src[0])
             return [
@@ -729,7 +758,7 @@ def _balance(plan, machine):
         for block in blocks:
             for op, _ in block.ops:
                 listed = op.get("semaphore_ids") or op.get("channel_ids") or []
-                if op["name"] == "pws":
+                if op["name"] == "pws" and op.get("channel_type") == "port":
                     listed = listed[: len(op["dst_buff"])]
                     for k in range(len(listed)):
                         index = block.lists("port")[listed[k]]

@@ -109,15 +109,15 @@ def _translated(look: Look, program: Program) -> bool:
         sentence = f"{where} ({name}): {issue.sentence}"
         if issue.severity == "bounds":
             look.refute("bounds", sentence, _data(where))
-        elif issue.severity == "departs":
+        elif issue.severity in ("departs", "strays"):
             look.refute("as-written", sentence, _data(where))
         else:
             look.say("as-written", Status.UNKNOWN, sentence, _data(where))
     bad = [issue for _, _, issue in program.issues if issue.severity != "departs"]
     if bad:
-        look.doubt(_RUNNING, "not examined: an operation leaves its buffers or is not modelled")
-    if any(issue.severity == "unknown" for issue in bad):
-        look.doubt(("bounds", "input-unchanged"), "an operation is not modelled")
+        look.doubt(_RUNNING, "not examined: an operation leaves its buffers or cannot be followed")
+    if any(issue.severity != "bounds" for issue in bad):
+        look.doubt(("bounds", "input-unchanged"), "an operation cannot be followed")
     return not bad
 
 
@@ -245,12 +245,11 @@ def _races(look: Look, program: Program, execution: Execution) -> None:
     if contested:
         location, writers = next(iter(contested.items()))
         look.doubt(
-            (*_ORDERED, "postcondition"),
+            ("no-deadlock", *_ORDERED, "postcondition"),
             f"{look.name(program, writers[1])} writes the packet in "
             f"{look.space.describe(location)} a second time in one launch; which one is read is "
             "not followed",
         )
-        return
     accesses = collect(graph)
     gap = 2 if look.plan.double_scratch else 1
     clocks = Clocks(graph, gap + 1)
@@ -262,7 +261,8 @@ def _races(look: Look, program: Program, execution: Execution) -> None:
         scratch[bases["s"] : bases["s"] + lengths["s"]] = True
     owner = owners[accesses.location]
     outside = ~scratch[accesses.location]
-    broken = violations(clocks, accesses, owner, outside, gap)
+    rivals = np.array(list(contested), dtype=np.int64)
+    broken = violations(clocks, accesses, owner, outside, gap, rivals)
     x, y = broken.races
     if x.size:
         a, b = int(x[0]), int(y[0])

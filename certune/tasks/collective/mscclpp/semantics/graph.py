@@ -73,14 +73,11 @@ class Graph:
         """The column that tells whether a rank's kernel has started."""
         return len(self.program.items) + len(self.port_columns) + rank
 
-    def stride(self, column: int) -> int:
-        """How much the value of a column grows a launch."""
-        if column < len(self.program.items):
-            return self.segments[column].boundaries
-        for key, number in self.port_columns.items():
-            if number == column:
-                return len(self.port_signals[key])
-        return 1
+    def strides(self) -> list[int]:
+        """How much the value of each column grows a launch."""
+        grows = [places.boundaries for places in self.segments]
+        grows += [len(self.port_signals[key]) for key in self.port_columns]
+        return grows + [1] * self.program.plan.ranks
 
     def covered(self, block: int, item: int, slot: int, channel: int) -> int:
         """The ordinal of the first signal that completes a transfer of this block; from 1."""
@@ -208,10 +205,11 @@ def _packet_edges(graph: Graph) -> tuple[dict[tuple[int, int], set[int]], dict[i
                 for region in move.sources:
                     for unit in range(move.units) if region.packet else ():
                         found = writers[region.start + 2 * unit]
-                        if len(found) == 1 and found[0] != (block, number):
-                            source, at = found[0]
+                        end = block, begins[number] + 1
+                        for source, at in found:
                             start = graph.boundary[source, graph.segments[source].begins[at]]
-                            edges[block, begins[number] + 1].add(start)
+                            if (source, at) != (block, number) and start < graph.boundary[end]:
+                                edges[end].add(start)
     contested = {
         location: [program.items[block][number].where for block, number in found]
         for location, found in writers.items()
@@ -221,7 +219,12 @@ def _packet_edges(graph: Graph) -> tuple[dict[tuple[int, int], set[int]], dict[i
 
 
 def build_graph(execution: Execution) -> tuple[Graph, dict[int, list[Where]]]:
-    """The graph of a launch that ran to its end, and packets with several writers."""
+    """The graph of a launch that ran to its end, and packets with several writers.
+
+    Which of several writers a reader meets is not followed: it is taken to have heard of all who
+    wrote before it in this run, which is more than it can be sure of. Where there are such
+    packets, what the graph does not order is not ordered, and what it does may not be.
+    """
     program = execution.program
     graph = Graph(program, [segments(items) for items in program.items])
     nodes: list[int] = []

@@ -8,7 +8,7 @@ destination. Facts are those of execution_kernel.hpp and execution_plan.cc of mi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, TypeAlias
 
 from certune.tasks.collective.mscclpp.plan import (
@@ -22,7 +22,9 @@ from certune.tasks.collective.mscclpp.plan import (
 )
 from certune.tasks.collective.mscclpp.semantics.space import Space
 
-Severity: TypeAlias = Literal["bounds", "departs", "unknown"]
+# "departs": other than written, and followed as it is; "strays": other than written, into memory
+# that cannot be told; "unknown": not modelled.
+Severity: TypeAlias = Literal["bounds", "departs", "strays", "unknown"]
 
 
 class Region(NamedTuple):
@@ -56,6 +58,10 @@ class Issue:
 
 class Unmodelled(Exception):
     """The operation cannot be translated; the message says why."""
+
+
+class Strays(Exception):
+    """The executor does something else, with memory that cannot be told; the message says what."""
 
 
 def piece(chunks: int, units: int, group: tuple[int, int]) -> tuple[int, int]:
@@ -95,11 +101,14 @@ class Actor:
 
 
 class Translation:
-    """The moves of one operation and what is to be said about it."""
+    """The moves of one operation and what is to be said about it.
+
+    `op` is left with the operands that the executor looks at; `written` is the whole.
+    """
 
     def __init__(self, actor: Actor, op: Operation) -> None:
         self.actor = actor
-        self.op = op
+        self.op = self.written = op
         self.moves: list[Move] = []
         self.issues: list[Issue] = []
         self.packet = op.name in PACKET_OPERATIONS
@@ -147,12 +156,18 @@ class Translation:
         *,
         packet: bool = False,
         shift: int | None = None,
+        wraps: bool = True,
         what: str,
     ) -> Region:
-        """`units` units from unit `first` of a buffer, checked against its length."""
+        """`units` units from unit `first` of a buffer, checked against its length.
+
+        A packet takes two units for each of its payload, and so lies twice as far from where its
+        buffer begins.
+        """
         actor = self.actor
         space = actor.space
-        memory, start = space.place(owner, buffer, first, owner if shift is None else shift)
+        per = 2 if packet else 1
+        memory, start = space.place(owner, buffer, per * first, owner if shift is None else shift)
         if memory == "s" and space.scratch_units != space.units:
             # reuse_resources: scratch chunks hold fewer units than chunks have iterations
             if actor.iteration is None:
@@ -161,13 +176,12 @@ class Translation:
                 )
                 return Region(space.bases[owner]["s"], packet)
             chunk = first // space.units
-            start = chunk * space.scratch_units + actor.iteration % space.scratch_units
+            slot = actor.iteration % space.scratch_units if wraps else actor.iteration
+            start = chunk * space.scratch_units + slot
         elif actor.iteration is not None:
             start += actor.iteration
         length = space.lengths[owner][memory]
-        end = start + units
-        if packet:
-            start, end = 2 * start, 2 * end
+        end = start + per * units
         if end > length:
             self.issues.append(
                 Issue(
@@ -178,38 +192,61 @@ class Translation:
             )
         return Region(space.bases[owner][memory] + start, packet)
 
-    def local(self, operand: Operand, units: int, *, packet: bool = False) -> Region:
+    def local(
+        self, operand: Operand, units: int, *, packet: bool = False, wraps: bool = True
+    ) -> Region:
         """A local operand."""
         if operand.reference != "local" or operand.buffer is None:
-            raise Unmodelled("an operand that must be local is not")
-        if packet and operand.buffer != "s":
-            raise Unmodelled("packets outside scratch")
+            raise Strays("an operand that must be local is not")
         first, _ = self.extent(operand)
         return self.region(
-            self.actor.rank, operand.buffer, first, units, packet=packet, what="an operand"
+            self.actor.rank,
+            operand.buffer,
+            first,
+            units,
+            packet=packet,
+            wraps=wraps,
+            what="an operand",
         )
+
+    def packets(self, operand: Operand, units: int) -> Region:
+        """Local packets that are read: from scratch, whatever buffer is named."""
+        if operand.reference != "local":
+            raise Strays("an operand that must be local is not")
+        if operand.buffer != "s":
+            self.departs("the executor reads packets from scratch, whatever buffer is named")
+        return self.local(replace(operand, buffer="s"), units, packet=True)
 
     def remote(self, operand: Operand, units: int, *, packet: bool = False) -> Region:
         """An operand in another rank's memory."""
         if operand.reference != "remote":
-            raise Unmodelled("an operand that must be remote is not")
+            raise Strays("an operand that must be remote is not")
         actor = self.actor
         target = actor.remote(self.op, operand.id)
-        if packet and target.buffer != "s":
-            raise Unmodelled("packets outside scratch")
         self.registered(target.buffer)
+        if packet and target.buffer != "s" and actor.plan.double_scratch:
+            raise Strays(
+                "with use_double_scratch_buffer the executor moves packets to a peer's input or "
+                "output by half of scratch at every second launch"
+            )
         if target.buffer == "s" and actor.plan.double_scratch and not packet:
             self.halves()
         first, _ = self.extent(operand)
+        # Of packets the executor doubles the whole offset, the acting rank's own part included.
+        shift = 2 * actor.rank if packet else actor.rank
         return self.region(
             target.rank,
             target.buffer,
             first,
             units,
             packet=packet,
-            shift=actor.rank,
+            shift=shift,
             what="a remote operand",
         )
+
+    def departs(self, sentence: str) -> None:
+        """Note that the executor does something else than the plan says, which is followed."""
+        self.issues.append(Issue("departs", sentence))
 
     def registered(self, buffer: Buffer) -> None:
         """Note that a buffer of the caller is reached through its registration."""
@@ -240,24 +277,33 @@ class Translation:
     def sizes(self, effective: int, operands: Sequence[Operand]) -> None:
         """Note operands whose own length is not the one that the executor takes."""
         if any(self.extent(operand)[1] != effective for operand in operands):
-            self.issues.append(
-                Issue("departs", "operands differ in size; the executor takes one for all")
-            )
+            self.departs("operands differ in size; the executor takes one for all")
 
     def counts(self, sources: range | int, destinations: range | int) -> None:
-        """Refuse to model other numbers of operands than the executor handles."""
+        """Keep the operands that the executor looks at.
+
+        Where there are too few it takes zeros for what is missing.
+        """
+        kept: list[tuple[Operand, ...]] = []
         for operands, allowed in (
             (self.op.sources, sources),
             (self.op.destinations, destinations),
         ):
             wanted = range(allowed, allowed + 1) if isinstance(allowed, int) else allowed
-            if len(operands) not in wanted:
-                raise Unmodelled(f"{self.op.name} with {len(operands)} operands on one side")
+            said = f"{self.op.name} with {len(operands)} operands on one side"
+            if len(operands) < wanted.start:
+                raise Strays(f"{said}; the executor looks at {wanted.start}")
+            if len(operands) >= wanted.stop and not isinstance(allowed, int):
+                raise Unmodelled(said)
+            if len(operands) >= wanted.stop:
+                self.departs(f"{said}; the executor looks at {allowed}")
+            kept.append(operands[: wanted.stop - 1])
+        self.op = replace(self.op, sources=kept[0], destinations=kept[1])
 
     def bound_switch(self, operand: Operand) -> tuple[SwitchChannel, list[tuple[int, Buffer]]]:
         """The switch channel of an operand and the (rank, buffer) that it reaches."""
         if operand.reference != "switch":
-            raise Unmodelled("an operand that must be a switch channel is not")
+            raise Strays("an operand that must be a switch channel is not")
         actor = self.actor
         number = actor.switch(operand.id)
         own = actor.plan.gpus[actor.rank].switch

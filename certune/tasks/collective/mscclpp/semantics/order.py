@@ -42,22 +42,48 @@ class _Question:
     visible: Bool
 
 
-def _together(a: Accesses, x: Int, y: Int) -> Bool:
-    """Pairs within a launch that need no order of their own.
-
-    One thread handles both, one after the other; or a packet is read, when its flag is there.
-    """
+def _threaded(a: Accesses, x: Int, y: Int) -> Bool:
+    """Pairs that one thread handles, one after the other."""
     near = (a.block[x] == a.block[y]) & (a.segment[x] == a.segment[y])
-    threaded = (a.lanes[x] == a.lanes[y]) & (a.lanes[x] >= 0) & (a.relative[x] == a.relative[y])
-    flagged = a.packet[x] & a.packet[y] & (a.write[x] != a.write[y]) & (a.item[x] != a.item[y])
-    together: Bool = (near & threaded) | flagged
-    return together
+    lane = (a.lanes[x] == a.lanes[y]) & (a.lanes[x] >= 0)
+    same: Bool = near & lane & (a.relative[x] == a.relative[y])
+    return same
 
 
-def violations(clocks: Clocks, a: Accesses, owner: Int, outside: Bool, gap: int) -> Violations:
+def _flagged(a: Accesses, x: Int, y: Int) -> Bool:
+    """A packet that is written and one that is read, when its flag is there."""
+    both = a.packet[x] & a.packet[y] & (a.write[x] != a.write[y])
+    flagged: Bool = both & (a.item[x] != a.item[y])
+    return flagged
+
+
+def _before(a: Accesses, x: Int, node: Int) -> _Question:
+    """Whether accesses `x` are over, and writes among them visible, at nodes."""
+    return _Question(node, a.column[x], a.end[x], a.write[x])
+
+
+def _rivals(clocks: Clocks, causality: Causality, a: Accesses, contested: Int) -> tuple[Int, Int]:
+    """Reads of contested packets with the writers that they may meet, where these are several."""
+    x, y = pairs(a, np.flatnonzero(np.isin(a.location, contested)), ordered=False)
+    flagged = np.flatnonzero(_flagged(a, x, y) & ~_threaded(a, x, y))
+    x, y = x[flagged], y[flagged]
+    read, write = np.where(a.write[x], y, x), np.where(a.write[x], x, y)
+    open_ = ~causality.before(read, write)
+    for one, other in ((read, write), (write, read)):
+        asked = _before(a, one, a.start[other])
+        open_ &= ~clocks.ask(asked.node, asked.column, asked.value, asked.visible)
+    read, write = read[open_], write[open_]
+    _, inverse, count = np.unique(read, return_inverse=True, return_counts=True)
+    several = count[inverse] > 1 if len(read) else open_[:0]
+    return read[several], write[several]
+
+
+def violations(
+    clocks: Clocks, a: Accesses, owner: Int, outside: Bool, gap: int, contested: Int
+) -> Violations:
     """What nothing orders; `owner` and `outside` (the caller's memory, not scratch) by access.
 
-    Scratch is used again `gap` launches later.
+    Scratch is used again `gap` launches later. `contested` are packets with several writers.
 
     Raises:
         TooMuch: more pairs of accesses than are looked at.
@@ -67,16 +93,13 @@ def violations(clocks: Clocks, a: Accesses, owner: Int, outside: Bool, gap: int)
     started = np.array([graph.rank_column(r) for r in range(len(graph.ends))], dtype=np.int64)
     ends = np.array(graph.ends, dtype=np.int64)
 
-    def before(x: Int, node: Int) -> _Question:
-        return _Question(node, a.column[x], a.end[x], a.write[x])
-
     def begun(rank: Int, node: Int, launches: int) -> Bool:
         """Whether the rank has begun its launch that is `launches` after the first."""
         value = np.full(len(node), launches + 1, dtype=np.int64)
         return clocks.ask(node, started[rank], value, value == 0)
 
     x, y = pairs(a, np.arange(len(a)), ordered=False)
-    apart = np.flatnonzero(~_together(a, x, y))
+    apart = np.flatnonzero(~(_threaded(a, x, y) | _flagged(a, x, y)))
     x, y = x[apart], y[apart]
     u, v = pairs(a, np.flatnonzero(~outside), ordered=True)
     # A later read of a packet waits for the flag of its own launch.
@@ -95,9 +118,9 @@ def violations(clocks: Clocks, a: Accesses, owner: Int, outside: Bool, gap: int)
     earlier = a.start[x] < a.start[y]
     first, last = np.where(earlier, x, y), np.where(earlier, y, x)
     questions = [
-        before(first, a.start[last]),
-        before(u, after),
-        before(late, ends[owner[late]]),
+        _before(a, first, a.start[last]),
+        _before(a, u, after),
+        _before(a, late, ends[owner[late]]),
     ]
     answers = clocks.ask(
         np.concatenate([q.node for q in questions]),
@@ -109,10 +132,13 @@ def violations(clocks: Clocks, a: Accesses, owner: Int, outside: Bool, gap: int)
     open_ = ~parts[0]
     x, y = x[open_], y[open_]
     u, v = u[~parts[1]], v[~parts[1]]
-    if (x.size or u.size) and a.packet.any():
+    if (x.size or u.size or contested.size) and a.packet.any():
         causality = Causality(clocks, a)
         open_ = ~(causality.before(x, y) | causality.before(y, x))
         x, y = x[open_], y[open_]
         open_ = ~causality.before(u, v, gap)
         u, v = u[open_], v[open_]
+        if contested.size:
+            found = _rivals(clocks, causality, a, contested)
+            x, y = np.concatenate([x, found[0]]), np.concatenate([y, found[1]])
     return Violations((x, y), early, late[~parts[2]], (u, v))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from certune.tasks.collective.mscclpp.plan import Operation
+from certune.tasks.collective.mscclpp.plan import Operand, Operation
 from certune.tasks.collective.mscclpp.semantics.moves import (
     Actor,
     Issue,
     Move,
     Region,
+    Strays,
     Translation,
     Unmodelled,
 )
@@ -27,7 +29,8 @@ def _copy(t: Translation) -> None:
     length = _effective(t)
     t.sizes(length, t.op.destinations)
     units = t.step(length)
-    source = t.local(t.op.sources[0], units, packet=t.op.name == "upkt")
+    take = t.packets if t.op.name == "upkt" else t.local
+    source = take(t.op.sources[0], units)
     target = t.local(t.op.destinations[0], units, packet=t.op.name == "cpkt")
     t.moves.append(Move((source,), (target,), units))
 
@@ -43,8 +46,9 @@ def _reduce(t: Translation) -> None:
     t.sizes(length, t.op.sources + t.op.destinations)
     units = t.step(length)
     others = [
-        t.remote(operand, units) if remote else t.local(operand, units)
-        for operand in t.op.sources[1:]
+        t.remote(operand, units) if remote else _added(t, number, units)
+        for number, operand in enumerate(t.op.sources)
+        if number
     ]
     targets = [t.remote(operand, units) for operand in t.op.destinations[1:]]
     t.moves.append(
@@ -54,6 +58,27 @@ def _reduce(t: Translation) -> None:
             units,
         )
     )
+
+
+def _added(t: Translation, number: int, units: int) -> Region:
+    """A further local source of a reduction.
+
+    Where scratch is shorter than the message, handleReduceSend decides by the destination of the
+    same number whether the source starts again at the beginning of its part of scratch. There is
+    none of that number for `re`; `res` has a remote one, whose number it takes for a buffer.
+    """
+    operand = t.op.sources[number]
+    shorter = t.actor.space.scratch_units != t.actor.space.units
+    other = t.written.destinations[number : number + 1]
+    wraps = bool(other) and (other[0].buffer == "s" or other[0].id == 2)
+    if shorter and wraps != (operand.buffer == "s"):
+        t.departs(
+            "the executor decides by another operand whether a further source of a reduction "
+            "starts again where scratch is shorter than the message"
+        )
+    if shorter and wraps and operand.buffer != "s":
+        raise Unmodelled("a further source of a reduction starts again outside scratch")
+    return t.local(operand, units, wraps=wraps)
 
 
 def _reduce_packets(t: Translation) -> None:
@@ -66,7 +91,7 @@ def _reduce_packets(t: Translation) -> None:
         t.memory_only()
     units = _effective(t)
     t.sizes(units, t.op.sources + t.op.destinations)
-    packets = [t.local(operand, units, packet=True) for operand in t.op.sources[1:]]
+    packets = [t.packets(operand, units) for operand in t.op.sources[1:]]
     targets = [t.local(t.op.destinations[0], units)]
     if keeps:
         targets.append(t.local(t.op.destinations[1], units, packet=True))
@@ -100,11 +125,34 @@ def _get(t: Translation) -> None:
         )
 
 
+def _first(t: Translation) -> list[Operand]:
+    """The sources of a put, all in the buffer of the first."""
+    sources = t.op.sources
+    if any(source.reference != "local" for source in sources):
+        raise Strays("an operand that must be local is not")
+    if any(source.buffer != sources[0].buffer for source in sources):
+        if t.actor.space.scratch_units != t.actor.space.units:
+            raise Unmodelled(f"{t.op.name} from several buffers where scratch is shorter")
+        t.departs(f"{t.op.name} takes the buffer of its first source for all")
+    return [replace(source, buffer=sources[0].buffer) for source in sources]
+
+
+def _as_many(t: Translation) -> None:
+    """A put looks at as many sources as it has destinations."""
+    most = len(t.op.destinations)
+    t.counts(range(most, 11), range(1, 11))
+    if len(t.op.sources) > most:
+        t.departs(f"{t.op.name} with {most} destinations looks at {most} sources only")
+        t.op = replace(t.op, sources=t.op.sources[:most])
+
+
 def _port_put(t: Translation) -> None:
+    if t.op.name == "pwsf":
+        raise Strays("the executor gives pwsf the address of a table as its source offset")
+    _as_many(t)
     op, actor = t.op, t.actor
-    if op.name == "pwsf":
-        raise Unmodelled("the executor gives pwsf the address of a table as its source offset")
-    t.counts(range(1, 9), len(op.sources))
+    if len(op.destinations) > 8:
+        raise Unmodelled(f"{op.name} with {len(op.destinations)} operands on one side")
     if len(op.channels) < len(op.destinations):
         raise Unmodelled(f"{op.name} over port channels with fewer channels than operands")
     gpu = actor.plan.gpus[actor.rank]
@@ -112,14 +160,14 @@ def _port_put(t: Translation) -> None:
     for slot, (source, target) in enumerate(zip(op.sources, op.destinations, strict=True)):
         channel = table[op.channels[slot]]
         if target.reference != "remote":
-            raise Unmodelled("an operand that must be remote is not")
+            raise Strays("an operand that must be remote is not")
         owner = actor.remote(op, target.id).rank
         if gpu.port[channel] != owner:
             raise Unmodelled(
                 f"port channel to rank {gpu.port[channel]} with a buffer of rank {owner}"
             )
         if source.reference != "local" or source.buffer is None:
-            raise Unmodelled("an operand that must be local is not")
+            raise Strays("an operand that must be local is not")
         length = t.extent(target)[1]
         t.sizes(length, (source,))
         units = t.step(length)
@@ -139,11 +187,9 @@ def _put(t: Translation) -> None:
         return
     t.memory_only()
     if op.name != "put":
-        raise Unmodelled(f"{op.name} over memory channels neither signals nor flushes")
-    t.counts(_SOME, len(op.sources))
-    if any(operand.buffer != op.sources[0].buffer for operand in op.sources):
-        raise Unmodelled("put takes the buffer of its first source for all")
-    for source, target in zip(op.sources, op.destinations, strict=True):
+        t.departs(f"{op.name} over memory channels neither signals nor flushes")
+    _as_many(t)
+    for source, target in zip(_first(t), t.op.destinations, strict=True):
         length = t.extent(target)[1]
         t.sizes(length, (source,))
         units = t.step(length)
@@ -158,12 +204,10 @@ def _put_packets(t: Translation) -> None:
         units = _effective(t)
         t.sizes(units, op.destinations)
         targets = tuple(t.remote(operand, units, packet=True) for operand in op.destinations)
-        t.moves.append(Move((t.local(op.sources[0], units, packet=True),), targets, units))
+        t.moves.append(Move((t.packets(t.op.sources[0], units),), targets, units))
         return
-    t.counts(_SOME, len(op.sources))
-    if any(operand.buffer != op.sources[0].buffer for operand in op.sources):
-        raise Unmodelled("ppkt takes the buffer of its first source for all")
-    for source, target in zip(op.sources, op.destinations, strict=True):
+    _as_many(t)
+    for source, target in zip(_first(t), t.op.destinations, strict=True):
         units = t.extent(source)[1]
         t.sizes(units, (target,))
         t.moves.append(
@@ -212,14 +256,16 @@ TRANSLATORS: dict[str, Callable[[Translation], None]] = {
 def translate(actor: Actor, op: Operation) -> tuple[tuple[Move, ...], tuple[Issue, ...]]:
     """The moves of a data operation, and what is to be said about it.
 
-    An operation that cannot be translated has no moves and an issue of severity ``unknown``;
-    one that leaves its buffers has none and an issue of severity ``bounds``.
+    An operation that cannot be translated has no moves and an issue of severity ``unknown`` or
+    ``strays``; one that leaves its buffers has none and an issue of severity ``bounds``.
     """
     try:
         translation = Translation(actor, op)
         TRANSLATORS[op.name](translation)
     except Unmodelled as reason:
         return (), (Issue("unknown", str(reason)),)
+    except Strays as reason:
+        return (), (Issue("strays", str(reason)),)
     issues = tuple(dict.fromkeys(translation.issues))
     if any(issue.severity == "bounds" for issue in issues):
         return (), issues

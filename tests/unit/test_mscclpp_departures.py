@@ -1,0 +1,207 @@
+"""Where the executor does not do what a plan says: followed if it can be told, refused anyway."""
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mscclpp_interpreter import interpret
+
+from certune.core import Status
+from certune.tasks.collective.mscclpp.verify import PlanReport, verify_plan
+
+PLANS = Path(__file__).parents[1] / "data" / "mscclpp-plans"
+Json = Any
+
+
+def load(name: str) -> Json:
+    return json.loads((PLANS / f"{name}.json").read_bytes())
+
+
+def judge(plan: Json) -> PlanReport:
+    return verify_plan(json.dumps(plan).encode())
+
+
+def status(report: PlanReport) -> dict[str, Status]:
+    return {o.name: o.status for o in report.obligations}
+
+
+def sentence(report: PlanReport, name: str) -> str:
+    (found,) = [o for o in report.obligations if o.name == name]
+    return found.counterexample.sentence if found.counterexample else ""
+
+
+def refuted(report: PlanReport) -> set[str]:
+    return {name for name, found in status(report).items() if found is Status.REFUTED}
+
+
+def of(plan: Json, name: str) -> list[Json]:
+    return [o for g in plan["gpus"] for tb in g["threadblocks"] for o in tb["ops"]
+            if o["name"] == name]  # fmt: skip
+
+
+def test_packets_are_read_from_scratch_whatever_is_named() -> None:
+    plan = load("transfer_pack")
+    of(plan, "upkt")[0]["src_buff"][0]["type"] = "i"
+    report = judge(plan)
+    assert refuted(report) == {"as-written"}  # what is done is right, but not what is written
+    assert "reads packets from scratch" in sentence(report, "as-written")
+    assert interpret(json.dumps(plan)) == set()
+
+
+def test_packets_may_be_written_over_the_output() -> None:
+    plan = load("transfer_pack")
+    of(plan, "cpkt")[0]["dst_buff"][0].update(type="o", index=0)
+    report = judge(plan)
+    assert status(report)["as-written"] is Status.PROVED
+    assert refuted(report) == {"no-deadlock"}  # and who waits for them in scratch waits for ever
+    assert "no-deadlock" in interpret(json.dumps(plan))
+
+
+def two_sources(plan: Json) -> None:
+    op = of(plan, "ppkt")[0]
+    op["src_buff"].append(copy.deepcopy(op["src_buff"][0]))
+
+
+def one_source(plan: Json) -> None:
+    op = of(plan, "ppkt")[0]
+    op["dst_buff"].append(copy.deepcopy(op["dst_buff"][0]))
+
+
+def remote_source(plan: Json) -> None:
+    op = of(plan, "ppkt")[0]
+    op["src_buff"][0] = copy.deepcopy(op["dst_buff"][0])
+
+
+def local_target(plan: Json) -> None:
+    op = of(plan, "ppkt")[0]
+    op["dst_buff"][0] = copy.deepcopy(op["src_buff"][0])
+
+
+def to_the_output(plan: Json) -> None:
+    plan["gpus"][1]["remote_buffers"][0]["type"] = "o"
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "followed"),
+    [
+        (two_sources, "looks at 1 sources only", True),
+        (one_source, "1 operands on one side; the executor looks at 2", False),
+        (remote_source, "must be local", False),
+        (local_target, "must be remote", False),
+        (to_the_output, "by half of scratch at every second launch", False),
+    ],
+)
+def test_operands_of_the_wrong_number_or_kind(
+    change: Callable[[Json], None], words: str, followed: bool
+) -> None:
+    plan = load("transfer_pack")
+    change(plan)
+    report = judge(plan)
+    assert refuted(report) == {"as-written"}
+    assert words in sentence(report, "as-written")
+    rest = {s for n, s in status(report).items() if n not in ("loads", "message-sizes")}
+    assert rest == ({Status.PROVED, Status.REFUTED} if followed else
+                    {Status.UNKNOWN, Status.REFUTED})  # fmt: skip
+
+
+def test_put_takes_the_buffer_of_its_first_source() -> None:
+    alltoall = load("alltoall")
+    op = of(alltoall, "put")[0]
+    other = copy.deepcopy(op["src_buff"][0])
+    op["src_buff"].append({**other, "type": "o"})
+    op["dst_buff"].append(copy.deepcopy(op["dst_buff"][0]))
+    report = judge(alltoall)
+    assert "buffer of its first source" in sentence(report, "as-written")
+    assert status(report)["bounds"] is Status.PROVED
+
+
+def test_put_with_signal_over_memory_signals_nothing() -> None:
+    plan = load("alltoall")
+    for op in of(plan, "put"):
+        op["name"] = "pws"
+    report = judge(plan)
+    assert refuted(report) == {"as-written"}
+    assert "neither signals nor flushes" in sentence(report, "as-written")
+
+
+def pipeline(iterations: int) -> Json:
+    """Two ranks that each add a chunk in scratch to its own, unit by unit."""
+    size = {"index": 0, "size": 1}
+    add = {
+        "name": "re",
+        "src_buff": [{"type": "i", **size}, {"type": "s", **size}],
+        "dst_buff": [{"type": "i", **size}],
+    }
+    copied = {"name": "copy", "src_buff": [{"type": "i", **size}],
+              "dst_buff": [{"type": "s", **size}]}  # fmt: skip
+    ops = [{"name": "pipeline", "iter_context": {"unit_size": 2**26 // iterations, "num_chunks": 1},
+            "ops": [copied, add]}]  # fmt: skip
+    block = {"id": 0, "ops": ops, "channels": [], "remote_buffer_refs": []}
+    gpu = {"input_chunks": 1, "output_chunks": 1, "scratch_chunks": 1, "channels": [],
+           "remote_buffers": [], "semaphores": []}  # fmt: skip
+    return {
+        "name": "test",
+        "collective": "test",
+        "protocol": "Simple",
+        "inplace": True,
+        "reuse_resources": True,
+        "num_threads_per_block": 1024,
+        "use_double_scratch_buffer": False,
+        "buffer_alignment": 16,
+        "min_message_size": 0,
+        "max_message_size": 2**26,
+        "gpus": [{"id": rank, **gpu, "threadblocks": [block]} for rank in (0, 1)],
+    }
+
+
+def test_a_reduction_does_not_start_again_in_short_scratch() -> None:
+    """handleReduceSend takes the offset of a further source by the type of another operand."""
+    plan = pipeline(2)
+    report = judge(plan)
+    # With three iterations over two slots the third reads behind scratch.
+    assert refuted(report) >= {"bounds", "as-written"}
+    assert "decides by another operand" in sentence(report, "as-written")
+    assert "bounds" in interpret(json.dumps(plan), iterations=3)
+    # As the first source it starts again, as it should.
+    op = plan["gpus"][0]["threadblocks"][0]["ops"][0]["ops"][1]
+    op["src_buff"].reverse()
+    assert not refuted(judge(plan)) & {"bounds", "as-written"}
+    assert "bounds" not in interpret(json.dumps(plan), iterations=3)
+
+
+def test_a_packet_written_by_two() -> None:
+    plan = load("allreduce_packet")
+    blocks = plan["gpus"][1]["threadblocks"]
+    blocks[1]["ops"].insert(0, copy.deepcopy(blocks[0]["ops"][0]))
+    report = judge(plan)
+    assert status(report)["no-race"] is Status.REFUTED
+    assert status(report)["no-deadlock"] is Status.UNKNOWN
+    assert "no-race" in interpret(json.dumps(plan))
+
+
+def test_a_packet_written_again_when_its_reader_has_answered() -> None:
+    """No race, as the answer is made of what was read; still nobody says which one is read."""
+    plan = load("allreduce_packet")
+    ops = plan["gpus"][1]["threadblocks"][0]["ops"]
+    ops.append(copy.deepcopy(ops[0]))
+    report = judge(plan)
+    assert not refuted(report)
+    assert "a second time" in sentence(report, "no-race")
+    assert interpret(json.dumps(plan)) == set()
+
+
+def test_a_packet_destroyed_before_it_is_read() -> None:
+    """What waits for it may wait for ever, whoever else writes packets twice."""
+    plan = load("transfer_pack")
+    blocks = plan["gpus"][1]["threadblocks"]
+    blocks[0]["ops"] *= 2
+    (op,) = blocks[2]["ops"]
+    assert op["name"] == "upkt"
+    op["dst_buff"][0]["type"] = "s"
+    report = judge(plan)
+    assert status(report)["no-race"] is Status.REFUTED
+    assert status(report)["no-deadlock"] is Status.UNKNOWN
+    assert "no-deadlock" in interpret(json.dumps(plan), seeds=range(4))
