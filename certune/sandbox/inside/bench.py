@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from certune.sandbox.inside import status
+from certune.sandbox.inside import code, status
 
 Call = Callable[[], Any]
 
@@ -114,7 +114,7 @@ def main(fds: tuple[int, ...]) -> None:
     if plan["language"] == "python":
         calls = _python(plan, text[HEAD.size + length :], slots)
     else:
-        calls = _native(plan, f"/proc/self/fd/{native[0]}" if native else None, slots)
+        calls = _native(plan, code.path(native[0]) if native else None, slots)
     gc.collect()
     gc.freeze()
     read, write, unpack, size = os.read, os.write, MESSAGE.unpack, MESSAGE.size

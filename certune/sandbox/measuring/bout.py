@@ -244,9 +244,8 @@ def start(keeper: Keeper, program: Program, layout: Layout, limits: Limits, limi
             held.callback(os.close, passed[-1])
         channel = Channel()
         held.callback(channel.close)
-        launch = Launch(
-            "bench", keeper.level, limits, fds=(channel.theirs.fileno(), *passed), fresh=True
-        )
+        fds = (channel.theirs.fileno(), *passed)
+        launch = Launch("bench", keeper.level, limits, fds=fds, code=tuple(range(4, len(fds))))
         worker = keeper.start(launch)
         channel.theirs.close()  # when the worker's own end goes, the channel ends
         return Bout(worker, channel, inputs, outputs, held.pop_all(), limit, limits.threads)
