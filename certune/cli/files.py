@@ -111,7 +111,7 @@ def verify(
         if kind == "msccl":
             clean = _verify_xml(data, _target(target), root, max_size, require_agreement, as_json)
         elif kind == "mscclpp":
-            clean = _verify_plan(data, as_json)
+            clean = _verify_plan(data, require_agreement, as_json)
         else:
             clean = _verify_native(data, as_json)
     except InvalidInput as error:
@@ -156,25 +156,25 @@ def _verify_xml(
     return report.clean
 
 
-def _verify_plan(data: bytes, as_json: bool) -> bool:
+def _verify_plan(data: bytes, require_agreement: bool, as_json: bool) -> bool:
     from certune.core.codec import encode
     from certune.tasks.collective.mscclpp.verify import verify_plan
 
-    report = verify_plan(data)
+    report = verify_plan(data, require_agreement=require_agreement)
     if as_json:
         _dump(
             {
                 "status": report.verdict.status.value,
                 "clean": report.verdict.met,
                 "obligations": encode(report.obligations),
-                "notes": list(report.warnings),
+                "notes": list(report.notes),
             }
         )
     else:
         _say(f"{report.plan.name}: {report.plan.collective} over {len(report.plan.gpus)} ranks")
         _say_obligations(report.obligations)
-        for warning in report.warnings:
-            _say(f"note     {warning}")
+        for note in report.notes:
+            _say(f"note     {note}")
     return report.verdict.met
 
 

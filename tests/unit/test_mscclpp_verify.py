@@ -44,7 +44,7 @@ def find(given: PlanReport, name: str) -> Obligation:
 @pytest.mark.parametrize("name", sorted(REAL))
 def test_real_plan(name: str) -> None:
     given = report(name)
-    assert [o.name for o in given.obligations] == list(CLAIMS)
+    assert [o.name for o in given.obligations] == [name for name in CLAIMS if name != "agreement"]
     for obligation in given.obligations:
         status, words = REAL[name].get(obligation.name, (Status.PROVED, ""))
         assert obligation.status == status, obligation

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from certune.core import Counterexample, Json, Status
+from certune.tasks.collective.mscclpp.agreement import Agreement, agreement
 from certune.tasks.collective.mscclpp.limits import KNOWN
 from certune.tasks.collective.mscclpp.plan import Plan
 from certune.tasks.collective.mscclpp.semantics.accesses import (
@@ -75,6 +76,7 @@ class Look:
         self.found: dict[str, Finding] = {}
         self.space = Space(plan, case.units, case.scratch_units)
         self.counts: dict[str, Json] = {}
+        self.agreement: Agreement | None = None
 
     def say(
         self, name: str, status: Status, sentence: str, data: dict[str, Json] | None = None
@@ -365,4 +367,6 @@ def look_at(plan: Plan, case: Case) -> Look:
         look.doubt(("postcondition", "initialised"), "it depends on the outcome of a race")
     if "repeatable" in look.found:
         look.doubt(_ORDERED[1:], "counters are not where they were at the next launch")
+    if "postcondition" not in look.found:
+        look.agreement = agreement(execution)
     return look

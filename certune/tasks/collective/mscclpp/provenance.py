@@ -99,7 +99,7 @@ def follow(execution: Execution) -> Values:
             sums[key] = values.add(rank, chunks.pop() if len(chunks) == 1 else MIXED, -1, key[1])
         return sums[key]
 
-    for actor, move in execution.applied:
+    for (actor, *_), move in execution.applied:
         found = [
             added(
                 actor,

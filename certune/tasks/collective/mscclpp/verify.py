@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from certune.core import Counterexample, Json, Obligation, Status, Verdict
 from certune.core.obligation import Method
+from certune.tasks.collective.mscclpp.agreement import REDUCING, Agreement
 from certune.tasks.collective.mscclpp.collector import uncollected
 from certune.tasks.collective.mscclpp.findings import NAMES, Finding, look_at
 from certune.tasks.collective.mscclpp.limits import obstacles
@@ -33,19 +34,40 @@ CLAIMS = {
     "exit-safe": "no access to a rank's input or output goes on after the rank has ended",
     "scratch-reuse": "scratch is reused by a later launch only after the earlier one is done with",
     "postcondition": "a launch that no other one disturbs leaves in every output what is asked",
+    "agreement": "all ranks add in the same order",
 }
+
+DIFFERENT_ORDERS = (
+    "all ranks agree, but chunks are added in different orders of ranks: the last bits of an "
+    "element depend on its place in the buffer and so on its size"
+)
 
 _METHODS: dict[str, Method] = {"loads": "parse", "message-sizes": "parse", "bounds": "parse"}
 
 
 @dataclass(frozen=True)
 class PlanReport:
-    """What is known of a plan: its obligations, and remarks that refuse nothing."""
+    """What is known of a plan: its obligations, and remarks that refuse nothing.
+
+    `agreement` is None where nothing is added or the result is not shown.
+    """
 
     plan: Plan
     scope: Scope
     obligations: tuple[Obligation, ...]
     warnings: tuple[str, ...] = ()
+    agreement: Agreement | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The warnings, and how ranks add where that is no obligation."""
+        agreed = self.agreement
+        if agreed is None or any(o.name == "agreement" for o in self.obligations):
+            return self.warnings
+        told = disagreement(agreed)
+        if told is not None:
+            return (*self.warnings, f"ranks disagree on {agreed.chunks} chunks: {told.sentence}")
+        return self.warnings if agreed.uniform else (*self.warnings, DIFFERENT_ORDERS)
 
     @property
     def verdict(self) -> Verdict:
@@ -136,16 +158,22 @@ def _warnings(plan: Plan, messages: Scope) -> tuple[str, ...]:
 
 
 @uncollected()
-def check_plan(plan: Plan) -> PlanReport:
-    """Verify a plan that was read."""
+def check_plan(plan: Plan, *, require_agreement: bool = False) -> PlanReport:
+    """Verify a plan that was read.
+
+    With `require_agreement` it is an obligation that all ranks add in the same order, else it is
+    only told in the notes.
+    """
     messages = scope(plan)
     began = time.perf_counter()
     worst: dict[str, Finding] = {}
     counts: dict[str, Json] = {}
+    looks: list[Agreement | None] = []
     best = Status.PROVED if messages.exact else Status.TESTED
     for case in messages.cases:
         look = look_at(plan, case)
         counts = look.counts or counts
+        looks.append(look.agreement)
         for name in NAMES:
             finding = look.found.get(name, Finding(best))
             if name not in worst or finding.status < worst[name].status:
@@ -163,17 +191,58 @@ def check_plan(plan: Plan) -> PlanReport:
         )
         for name, f in worst.items()
     ]
+    agreed = _worst(looks)
+    if require_agreement and plan.collective in REDUCING:
+        findings.append(("agreement", _agreement(agreed, best), words))
     obligations = tuple(
         _obligation(name, finding, text, seconds if name == "postcondition" else 0.0)
         for name, finding, text in findings
     )
-    return PlanReport(plan, messages, obligations, _warnings(plan, messages))
+    return PlanReport(plan, messages, obligations, _warnings(plan, messages), agreed)
 
 
-def verify_plan(data: bytes, *, place: str = "") -> PlanReport:
+def _worst(looks: list[Agreement | None]) -> Agreement | None:
+    """What holds of all cases; None where it is not known of one."""
+    known = [look for look in looks if look is not None]
+    if not known or len(known) < len(looks):
+        return None
+    return min(known, key=lambda look: (look.difference is None, look.uniform))
+
+
+def _agreement(agreed: Agreement | None, best: Status) -> Finding:
+    if agreed is None:
+        return Finding(Status.UNKNOWN, Counterexample("the postcondition is not shown"))
+    told = disagreement(agreed)
+    if told is None:
+        return Finding(best)
+    switched = agreed.difference is not None and agreed.difference.switched
+    return Finding(Status.UNKNOWN if switched else Status.REFUTED, told)
+
+
+def disagreement(agreed: Agreement) -> Counterexample | None:
+    """Two ranks that add a chunk differently, in words; None where all agree."""
+    if agreed.difference is None:
+        return None
+    (a, b), (x, y) = agreed.difference.ranks, agreed.difference.expressions
+    may = "may differ" if agreed.difference.switched else "differ"
+    return Counterexample(
+        f"rank {a} adds chunk {agreed.difference.chunk} as {x}, rank {b} as {y}: their results "
+        f"{may} in the last bits",
+        {
+            "chunk": agreed.difference.chunk,
+            "ranks": [a, b],
+            "expressions": [x, y],
+            "chunks": agreed.chunks,
+        },
+    )
+
+
+def verify_plan(data: bytes, *, place: str = "", require_agreement: bool = False) -> PlanReport:
     """Read and verify the plan in `data`; `place` begins the place of an error.
+
+    `require_agreement` is as for `check_plan`.
 
     Raises:
         InvalidPayload: the file is no plan; what is wrong, where, and what to do.
     """
-    return check_plan(read_plan(data, place))
+    return check_plan(read_plan(data, place), require_agreement=require_agreement)

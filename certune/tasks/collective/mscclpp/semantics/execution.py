@@ -46,7 +46,7 @@ class Execution:
     """What a launch did.
 
     `memory` is indexed by location; `undefined` lists reads of undefined memory, `applied` the
-    moves in the order in which they were carried out, with the rank that did.
+    moves in the order in which they were carried out, with their operations.
     """
 
     program: Program
@@ -55,7 +55,7 @@ class Execution:
     events: list[Event] = field(default_factory=list)
     stuck: list[Stuck] = field(default_factory=list)
     undefined: list[tuple[Where, int, str]] = field(default_factory=list)
-    applied: list[tuple[int, Move]] = field(default_factory=list)
+    applied: list[tuple[Where, Move]] = field(default_factory=list)
 
 
 class _Thread:
@@ -161,7 +161,7 @@ class _Machine:
 
     def apply(self, where: Where, move: Move) -> None:
         memory, packets = self.result.memory, self.result.packets
-        self.result.applied.append((where.rank, move))
+        self.result.applied.append((where, move))
         if not self.packets and len(move.sources) == 1:
             # Nothing but copies of plain values.
             first = move.sources[0].start
