@@ -24,7 +24,8 @@ class Word(int):
         """
         if not cls.MIN <= value <= cls.MAX:
             raise OverflowError(f"{value} does not fit into {cls.__name__}")
-        return value.__index__()
+        plain: int = value.__index__()
+        return plain
 
     @classmethod
     def wrap(cls, value: int) -> int:

@@ -1,0 +1,178 @@
+"""Claims to answers: a fixed order of attempts, each within solver resources, cached by content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from certune.core.canonical import sha256
+from certune.core.proof import Answer, Query
+from certune.core.status import Status
+from certune.verifier.contracts import terms as t
+from certune.verifier.contracts.pool import Pool, Request
+from certune.verifier.contracts.prepare import query
+from certune.verifier.contracts.report import Condition, Limits
+from certune.verifier.contracts.smtlib import Mode, TooLong
+from certune.verifier.contracts.state import Claim, Definition
+
+
+class Cache(Protocol):
+    """Answers by the digest of the question and its setting."""
+
+    def get(self, key: str) -> Answer | None:
+        """A known answer."""
+        ...
+
+    def put(self, key: str, answer: Answer) -> None:
+        """Remember an answer that repeats."""
+        ...
+
+
+class Memory:
+    """A cache that lives as long as the process, bounded."""
+
+    def __init__(self, most: int = 100_000) -> None:
+        self._known: dict[str, Answer] = {}
+        self._most = most
+
+    def get(self, key: str) -> Answer | None:
+        """A known answer."""
+        return self._known.get(key)
+
+    def put(self, key: str, answer: Answer) -> None:
+        """Remember an answer."""
+        if len(self._known) >= self._most:
+            self._known.clear()
+        self._known[key] = answer
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One way to ask: which text, which solver, and how many times the basic resources."""
+
+    name: str
+    other_mode: bool = False
+    instances: bool = False
+    simple: bool = True
+    mbqi: bool = False
+    times: int = 1
+
+
+# E-matching alone first: since z3 5.3 the default solver eliminates terms that triggers need.
+ATTEMPTS = (
+    Attempt("ematching"),
+    Attempt("instances", instances=True, times=2),
+    Attempt("other-words", other_mode=True, instances=True, times=2),
+    Attempt("default", instances=True, simple=False, times=4),
+    Attempt("mbqi", mbqi=True, times=2),
+    Attempt("ematching-long", times=8),
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A claim with the definitions that it may use and the form its words take first."""
+
+    claim: Claim
+    definitions: Mapping[str, Definition]
+    mode: Mode
+
+
+def setting_key(q: Query, attempt: Attempt, limits: Limits) -> str:
+    """What an answer is cached by."""
+    return sha256(f"{q.digest} {attempt!r} {limits.resources} {limits.memory_mib}".encode())
+
+
+def request_of(q: Query, attempt: Attempt, limits: Limits, values: tuple[str, ...] = ()) -> Request:
+    """The request that an attempt makes."""
+    options: dict[str, bool | int] = {}
+    if attempt.simple:
+        options = {"auto_config": False, "mbqi": attempt.mbqi}
+    return Request(q, attempt.simple, limits.resources * attempt.times, options, values)
+
+
+def discharge(
+    tasks: Sequence[Task], pool: Pool, limits: Limits, cache: Cache | None = None
+) -> list[Condition]:
+    """The conditions, each proved or unknown.
+
+    Raises:
+        InfrastructureError: the solver is missing, died or reported an error.
+    """
+    known: Cache = cache if cache is not None else Memory()
+    done: dict[int, Condition] = {}
+    first: dict[int, Condition] = {}
+    todo = list(range(len(tasks)))
+    for attempt in ATTEMPTS[: limits.attempts]:
+        asked: dict[str, tuple[Query, list[int]]] = {}
+        for number in todo:
+            text = _text(tasks[number], attempt, limits)
+            if text is None:
+                first.setdefault(number, _condition(tasks[number], None, None, "too-long"))
+                continue
+            key = setting_key(text, attempt, limits)
+            asked.setdefault(key, (text, []))[1].append(number)
+        missing = [key for key in asked if known.get(key) is None]
+        replies = pool.ask([request_of(asked[k][0], attempt, limits) for k in missing])
+        for key, reply in zip(missing, replies, strict=True):
+            if reply.why != "out of wall time":
+                known.put(key, reply.answer)
+            else:
+                asked[key] = (asked[key][0], asked[key][1])
+        answers = dict(zip(missing, (r.answer for r in replies), strict=True))
+        for key, (text, numbers) in asked.items():
+            answer = answers.get(key) or known.get(key)
+            for number in numbers:
+                condition = _condition(tasks[number], text, answer, attempt.name)
+                if answer is not None and answer.result == "unsat":
+                    done[number] = condition
+                else:
+                    first.setdefault(number, condition)
+        todo = [n for n in todo if n not in done]
+        if not todo:
+            break
+    return [done.get(n) or first[n] for n in range(len(tasks))]
+
+
+def _text(task: Task, attempt: Attempt, limits: Limits) -> Query | None:
+    mode = task.mode
+    if attempt.other_mode:
+        if not has_words(task.claim):
+            return None
+        mode = "int" if mode == "bv" else "bv"
+    try:
+        return query(
+            task.claim,
+            task.definitions,
+            mode=mode,
+            limit=limits.query_bytes,
+            instances=attempt.instances,
+            extra=attempt.instances,
+        )
+    except TooLong:
+        return None
+
+
+def has_words(claim: Claim) -> bool:
+    """Whether fixed-width values occur."""
+    return any(
+        s.op in ("w2i", "word", "i2w", "wrap", "inrange")
+        for s in t.subterms([claim.goal, *claim.facts])
+    )
+
+
+def _condition(task: Task, text: Query | None, answer: Answer | None, setting: str) -> Condition:
+    claim = task.claim
+    proved = answer is not None and answer.result == "unsat"
+    return Condition(
+        function=claim.function,
+        kind=claim.kind,
+        place=claim.place,
+        path=claim.path,
+        claim=claim.text,
+        status=Status.PROVED if proved else Status.UNKNOWN,
+        query=text,
+        answer=answer,
+        setting=setting,
+    )

@@ -1,0 +1,154 @@
+"""Inputs from solver models: of a claim that was not proved, and of a precondition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from certune.core.proof import Query
+from certune.verifier.contracts import terms as t
+from certune.verifier.contracts import values as v
+from certune.verifier.contracts.data import Record
+from certune.verifier.contracts.discharge import Task
+from certune.verifier.contracts.pool import Pool, Request
+from certune.verifier.contracts.prepare import assertions
+from certune.verifier.contracts.report import Limits
+from certune.verifier.contracts.smtlib import TooLong, Writer
+from certune.verifier.contracts.terms import Term
+from certune.verifier.contracts.types import (
+    BoolT,
+    DictT,
+    ListT,
+    OptionT,
+    RecordT,
+    SetT,
+    TupleT,
+)
+from certune.verifier.contracts.values import Value
+
+LONGEST = 4
+
+
+class _Wanted:
+    """Scalars whose values are asked of a model."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+        self.names: list[str] = []
+
+    def ask(self, term: Term) -> str:
+        name = f"m!{len(self.names)}"
+        self.names.append(name)
+        text = self.writer.text(term)
+        self.writer.emit(f"(declare-const {name} {self.writer.sort(term.sort)})")
+        self.writer.emit(f"(assert (= {name} {text}))")
+        return name
+
+
+Shape = Any
+
+
+def _shape(value: Value, wanted: _Wanted) -> Shape:
+    """The names of the scalars that a value is made of, as a tree."""
+    kind = value.type
+    if isinstance(kind, ListT):
+        items = [_shape(v.element(value, t.num(k)), wanted) for k in range(LONGEST)]
+        return (wanted.ask(value.leaves[0]), items)
+    if isinstance(kind, OptionT):
+        return (wanted.ask(value.leaves[0]), _shape(Value(kind.item, value.leaves[1:]), wanted))
+    if isinstance(kind, TupleT | RecordT):
+        return [_shape(v.part(value, k), wanted) for k in range(len(v.parts(kind)))]
+    if isinstance(kind, DictT | SetT):
+        found = []
+        for k in range(-1, LONGEST + 4):
+            held = _shape(v.entry(value, t.num(k)), wanted) if isinstance(kind, DictT) else None
+            found.append((k, wanted.ask(t.select(value.leaves[0], t.num(k))), held))
+        return found
+    return wanted.ask(value.term)
+
+
+def _read(shape: Shape, kind: Any, got: dict[str, Any]) -> Any:
+    """The value that a model gives; what it leaves open is 0, False or empty."""
+    if isinstance(kind, ListT):
+        length = min(max(int(got.get(shape[0], 0)), 0), LONGEST)
+        return [_read(s, kind.item, got) for s in shape[1][:length]]
+    if isinstance(kind, OptionT):
+        return _read(shape[1], kind.item, got) if got.get(shape[0]) is True else None
+    if isinstance(kind, TupleT | RecordT):
+        items = [_read(s, p, got) for s, p in zip(shape, v.parts(kind), strict=True)]
+        if isinstance(kind, TupleT):
+            return tuple(items)
+        return Record(kind.name, {n: i for (n, _), i in zip(kind.fields, items, strict=True)})
+    if isinstance(kind, DictT | SetT):
+        held = [(k, s) for k, name, s in shape if got.get(name) is True]
+        if isinstance(kind, SetT):
+            return {k for k, _ in held}
+        return {k: _read(s, kind.value, got) for k, s in held}
+    if isinstance(kind, BoolT):
+        return got.get(shape) is True
+    number = int(got.get(shape, 0))
+    if hasattr(kind, "bits") and kind.signed and number > kind.high:
+        number -= 1 << kind.bits
+    return number
+
+
+def inputs(
+    tasks: Sequence[Task], entry: dict[str, Value], pool: Pool, limits: Limits
+) -> list[dict[str, Any]]:
+    """Arguments from the models of unproved claims, short lists preferred; none is confirmed."""
+    requests: list[Request] = []
+    shapes: list[dict[str, Shape]] = []
+    for task in tasks:
+        try:
+            made, shape = _question(task, entry, limits)
+        except TooLong:
+            continue
+        requests.append(made)
+        shapes.append(shape)
+    done = []
+    for reply, shape in zip(pool.ask(requests), shapes, strict=True):
+        if reply.values:
+            got = dict(reply.values)
+            done.append({n: _read(s, entry[n].type, got) for n, s in shape.items()})
+    return done
+
+
+def _question(
+    task: Task, entry: dict[str, Value], limits: Limits
+) -> tuple[Request, dict[str, Shape]]:
+    facts = assertions(task.claim)
+    short = [t.le(x, t.num(LONGEST)) for x in _lengths(entry)]
+    spread = []
+    for fact in facts:
+        if fact.op == "forall" and len(fact.data) <= 2 and all(x.sort == "Int" for x in fact.data):
+            places = [t.num(k) for k in range(LONGEST)]
+            for a in places:
+                for b in places if len(fact.data) == 2 else places[:1]:
+                    chosen = dict(zip(fact.data, (a, b), strict=False))
+                    spread.append(t.substitute(fact.args[0], chosen))
+    facts = [*facts, *short, *spread]
+    writer = Writer(task.mode, limits.query_bytes)
+    writer.count(facts)
+    for fact in facts:
+        writer.claim(fact)
+    wanted = _Wanted(writer)
+    shape = {name: _shape(value, wanted) for name, value in entry.items()}
+    return (
+        Request(
+            Query("smtlib2", writer.script()),
+            True,
+            limits.resources,
+            {"auto_config": False, "mbqi": False},
+            tuple(wanted.names),
+        ),
+        shape,
+    )
+
+
+def _lengths(entry: dict[str, Value]) -> list[Term]:
+    return [
+        leaf
+        for value in entry.values()
+        for leaf, name in zip(value.leaves, v.leaf_names(value.type), strict=True)
+        if name.endswith((".len", ".size")) and leaf.sort == "Int"
+    ]

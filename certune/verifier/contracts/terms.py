@@ -1,0 +1,445 @@
+"""Formulas: hash-consed terms over integers, words, truth values and arrays.
+
+Sorts are ``"Int"``, ``"Bool"``, the fixed-width types by name (``"u32"``) and ``("Array", s)``,
+indexed by integers. Words are bit-vectors or integers only when a term is written out; here
+``w2i`` and ``i2w`` go between, and arithmetic is that of integers.
+
+Arrays have views, which are gone once selected from: ``shift`` (a slice), ``fill``, ``cat`` and
+``lam``.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias, Union
+
+from certune.verifier.contracts.types import WORDS
+
+Sort: TypeAlias = Union[str, tuple[str, "Sort"]]
+_VIEWS = frozenset({"shift", "fill", "cat", "lam"})
+
+
+class Term:
+    """One node; equal terms are identical. `free` are the names of its free bound variables."""
+
+    __slots__ = ("__weakref__", "args", "data", "free", "op", "size", "sort", "view")
+
+    def __init__(self, op: str, args: tuple[Term, ...], data: Any, sort: Sort) -> None:
+        self.op = op
+        self.args = args
+        self.data = data
+        self.sort = sort
+        free: frozenset[str] = frozenset().union(*(a.free for a in args)) if args else frozenset()
+        if op == "bound":
+            free = frozenset((data,))
+        elif op in ("forall", "exists"):
+            free -= {v.data for v in data}
+        elif op == "lam":
+            free -= {data.data}
+        self.free = free
+        self.size = 1 + sum(a.size for a in args)
+        self.view = op in _VIEWS or (op in ("ite", "store") and any(a.view for a in args))
+
+    def __repr__(self) -> str:
+        inner = " ".join(map(repr, self.args))
+        head = self.op if self.data is None else f"{self.op}:{self.data}"
+        return f"({head} {inner})" if inner else head
+
+
+_table: weakref.WeakValueDictionary[Any, Term] = weakref.WeakValueDictionary()
+
+
+def make(op: str, args: tuple[Term, ...], sort: Sort, data: Any = None) -> Term:
+    """The one term of this form, without simplification."""
+    key = (op, args, data, sort, type(data))
+    found = _table.get(key)
+    if found is None:
+        found = Term(op, args, data, sort)
+        _table[key] = found
+    return found
+
+
+def const(name: str, sort: Sort) -> Term:
+    """An unknown of the query."""
+    return make("const", (), sort, name)
+
+
+def bound(name: str, sort: Sort) -> Term:
+    """A variable for a quantifier."""
+    return make("bound", (), sort, name)
+
+
+def num(value: int) -> Term:
+    """An integer."""
+    return make("int", (), "Int", value)
+
+
+TRUE = make("bool", (), "Bool", True)
+FALSE = make("bool", (), "Bool", False)
+_KEPT = (TRUE, FALSE)
+
+
+def truth(value: bool) -> Term:
+    """A truth value."""
+    return TRUE if value else FALSE
+
+
+def not_(a: Term) -> Term:
+    """Negation."""
+    if a is TRUE or a is FALSE:
+        return truth(a is FALSE)
+    if a.op == "not":
+        return a.args[0]
+    if a.op == "<":
+        return le(a.args[1], a.args[0])
+    if a.op == "<=":
+        return lt(a.args[1], a.args[0])
+    return make("not", (a,), "Bool")
+
+
+def _junction(op: str, items: Iterable[Term], unit: Term, zero: Term) -> Term:
+    flat: list[Term] = []
+    seen: set[Term] = set()
+    for item in items:
+        for part in item.args if item.op == op else (item,):
+            if part is zero:
+                return zero
+            if part is not unit and part not in seen:
+                seen.add(part)
+                flat.append(part)
+    if not flat:
+        return unit
+    return flat[0] if len(flat) == 1 else make(op, tuple(flat), "Bool")
+
+
+def and_(*items: Term) -> Term:
+    """Conjunction."""
+    return _junction("and", items, TRUE, FALSE)
+
+
+def or_(*items: Term) -> Term:
+    """Disjunction."""
+    return _junction("or", items, FALSE, TRUE)
+
+
+def implies(a: Term, b: Term) -> Term:
+    """Implication."""
+    if a is TRUE:
+        return b
+    if a is FALSE or b is TRUE or a is b:
+        return TRUE
+    if b.op == "=>":
+        return implies(and_(a, b.args[0]), b.args[1])
+    return make("=>", (a, b), "Bool")
+
+
+def ite(c: Term, a: Term, b: Term) -> Term:
+    """Choice."""
+    if c is TRUE or a is b:
+        return a
+    if c is FALSE:
+        return b
+    if a.sort == "Bool" and a is TRUE and b is FALSE:
+        return c
+    if a.sort == "Bool" and a is FALSE and b is TRUE:
+        return not_(c)
+    return make("ite", (c, a, b), a.sort)
+
+
+def eq(a: Term, b: Term) -> Term:
+    """Equality of two terms of one sort."""
+    if a is b:
+        return TRUE
+    if a.op == b.op and a.op in ("int", "bool", "word"):
+        return FALSE
+    if a.op == "w2i" and b.op == "w2i" and a.args[0].sort == b.args[0].sort:
+        return eq(a.args[0], b.args[0])
+    if b.op == "int" and a.op == "w2i":
+        return _word_equals(a.args[0], b)
+    if a.op == "int" and b.op == "w2i":
+        return _word_equals(b.args[0], a)
+    if a.sort == "Bool":
+        if b is TRUE:
+            return a
+        if b is FALSE:
+            return not_(a)
+    return make("=", (a, b), "Bool")
+
+
+def _word_equals(word: Term, number: Term) -> Term:
+    kind = WORDS[str(word.sort)]
+    if kind.low <= number.data <= kind.high:
+        return eq(word, make("word", (), word.sort, number.data))
+    return FALSE
+
+
+def lt(a: Term, b: Term) -> Term:
+    """``a < b`` on integers."""
+    if a.op == "int" and b.op == "int":
+        return truth(a.data < b.data)
+    if a is b:
+        return FALSE
+    return make("<", (a, b), "Bool")
+
+
+def le(a: Term, b: Term) -> Term:
+    """``a <= b`` on integers."""
+    if a.op == "int" and b.op == "int":
+        return truth(a.data <= b.data)
+    if a is b:
+        return TRUE
+    return make("<=", (a, b), "Bool")
+
+
+def add(*items: Term) -> Term:
+    """Sum, its number last."""
+    total = 0
+    flat: list[Term] = []
+    for item in items:
+        for part in item.args if item.op == "+" else (item,):
+            if part.op == "int":
+                total += part.data
+            else:
+                flat.append(part)
+    negated = [p.args[0] for p in flat if p.op == "neg"]
+    for inner in negated:
+        if inner in flat:
+            flat.remove(inner)
+            flat.remove(make("neg", (inner,), "Int"))
+    if total or not flat:
+        flat.append(num(total))
+    return flat[0] if len(flat) == 1 else make("+", tuple(flat), "Int")
+
+
+def neg(a: Term) -> Term:
+    """``-a``."""
+    if a.op == "int":
+        return num(-a.data)
+    if a.op == "neg":
+        return a.args[0]
+    if a.op == "+":
+        return add(*(neg(part) for part in a.args))
+    return make("neg", (a,), "Int")
+
+
+def sub(a: Term, b: Term) -> Term:
+    """``a - b``."""
+    return add(a, neg(b))
+
+
+def mul(a: Term, b: Term) -> Term:
+    """``a * b``."""
+    if a.op == "int" and b.op == "int":
+        return num(a.data * b.data)
+    if b.op == "int":
+        a, b = b, a
+    if a.op == "int" and a.data in (0, 1):
+        return b if a.data else num(0)
+    return make("*", (a, b), "Int")
+
+
+def fdiv(a: Term, b: Term) -> Term:
+    """Python's ``a // b``."""
+    if a.op == "int" and b.op == "int" and b.data:
+        return num(a.data // b.data)
+    return a if b.op == "int" and b.data == 1 else make("//", (a, b), "Int")
+
+
+def fmod(a: Term, b: Term) -> Term:
+    """Python's ``a % b``."""
+    if a.op == "int" and b.op == "int" and b.data:
+        return num(a.data % b.data)
+    return make("%", (a, b), "Int")
+
+
+def w2i(a: Term) -> Term:
+    """A word as an integer."""
+    if a.op == "word":
+        return num(a.data)
+    return a.args[0] if a.op == "i2w" else make("w2i", (a,), "Int")
+
+
+def i2w(a: Term, sort: str) -> Term:
+    """An integer that is known to be in range as a word."""
+    if a.op == "int":
+        return word(a.data, sort)
+    if a.op == "w2i" and a.args[0].sort == sort:
+        return a.args[0]
+    return make("i2w", (a,), sort)
+
+
+def word(value: int, sort: str) -> Term:
+    """A word of the value modulo 2**bits."""
+    kind = WORDS[sort]
+    return make("word", (), sort, ((value - kind.low) & ((1 << kind.bits) - 1)) + kind.low)
+
+
+def wrap(a: Term, sort: str) -> Term:
+    """An integer modulo 2**bits as a word."""
+    if a.op == "int":
+        return word(a.data, sort)
+    if a.op == "w2i" and a.args[0].sort == sort:
+        return a.args[0]
+    return make("wrap", (a,), sort)
+
+
+def in_range(a: Term, sort: str) -> Term:
+    """Whether the integer is a member of the fixed-width type."""
+    kind = WORDS[sort]
+    if a.op == "w2i":
+        inner = WORDS[str(a.args[0].sort)]
+        if kind.low <= inner.low and inner.high <= kind.high:
+            return TRUE
+    return and_(le(num(kind.low), a), le(a, num(kind.high)))
+
+
+def select(array: Term, index: Term) -> Term:
+    """An element; views are seen through."""
+    if array.op == "shift":
+        return select(array.args[0], add(array.args[1], index))
+    if array.op == "fill":
+        return array.args[0]
+    if array.op == "cat":
+        first, length, second = array.args
+        return ite(lt(index, length), select(first, index), select(second, sub(index, length)))
+    if array.op == "lam":
+        return substitute(array.args[0], {array.data: index})
+    if array.view and array.op == "ite":
+        test, yes, no = array.args
+        return ite(test, select(yes, index), select(no, index))
+    if array.view and array.op == "store":
+        base, at, value = array.args
+        return ite(eq(index, at), value, select(base, index))
+    if array.op == "store" and array.args[1] is index:
+        return array.args[2]
+    assert isinstance(array.sort, tuple)
+    return make("select", (array, index), array.sort[1])
+
+
+def store(array: Term, index: Term, value: Term) -> Term:
+    """The array with one element changed."""
+    return make("store", (array, index, value), array.sort)
+
+
+def shift(array: Term, low: Term) -> Term:
+    """The view that begins at `low`."""
+    if low.op == "int" and low.data == 0:
+        return array
+    return make("shift", (array, low), array.sort)
+
+
+def fill(value: Term) -> Term:
+    """The view of which every element is `value`."""
+    return make("fill", (value,), ("Array", value.sort))
+
+
+def cat(first: Term, length: Term, second: Term) -> Term:
+    """The view of `length` elements of one array, then the other."""
+    return make("cat", (first, length, second), first.sort)
+
+
+def lam(variable: Term, body: Term) -> Term:
+    """The view whose element at `variable` is `body`."""
+    return make("lam", (body,), ("Array", body.sort), variable)
+
+
+def forall(variables: tuple[Term, ...], body: Term) -> Term:
+    """Universal quantification over those variables that occur."""
+    return _quantified("forall", variables, body)
+
+
+def exists(variables: tuple[Term, ...], body: Term) -> Term:
+    """Existential quantification over those variables that occur."""
+    return _quantified("exists", variables, body)
+
+
+def _quantified(op: str, variables: tuple[Term, ...], body: Term) -> Term:
+    used = tuple(v for v in variables if v.data in body.free)
+    if not used:
+        return body
+    if op == "forall" and body.op == "forall":
+        return make(op, body.args, "Bool", used + body.data)
+    if op == "forall" and body.op == "=>" and body.args[1].op == "forall":
+        inner = body.args[1]
+        test = body.args[0]
+        if not any(v.data in test.free for v in inner.data):
+            return make(op, (implies(test, inner.args[0]),), "Bool", used + inner.data)
+    if op == "exists" and body.op == "exists":
+        return make(op, body.args, "Bool", used + body.data)
+    return make(op, (body,), "Bool", used)
+
+
+def app(function: str, args: tuple[Term, ...], sort: Sort) -> Term:
+    """A specification function's value."""
+    return make("app", args, sort, function)
+
+
+_REBUILD: dict[str, Callable[..., Term]] = {
+    "not": not_,
+    "and": and_,
+    "or": or_,
+    "=>": implies,
+    "ite": ite,
+    "=": eq,
+    "<": lt,
+    "<=": le,
+    "+": add,
+    "neg": neg,
+    "*": mul,
+    "//": fdiv,
+    "%": fmod,
+    "w2i": w2i,
+    "select": select,
+    "store": store,
+    "shift": shift,
+    "fill": fill,
+    "cat": cat,
+}
+
+
+def rebuild(term: Term, args: tuple[Term, ...]) -> Term:
+    """The term with other arguments, simplified again."""
+    if args == term.args:
+        return term
+    if term.op in _REBUILD:
+        return _REBUILD[term.op](*args)
+    if term.op in ("i2w", "wrap"):
+        return (i2w if term.op == "i2w" else wrap)(args[0], str(term.sort))
+    if term.op in ("forall", "exists"):
+        return _quantified(term.op, term.data, args[0])
+    return make(term.op, args, term.sort, term.data)
+
+
+def substitute(term: Term, mapping: dict[Term, Term]) -> Term:
+    """The term with constants or bound variables replaced; binders are unique, nothing clashes."""
+    names = {v.data for v in mapping if v.op == "bound"}
+    plain = len(names) == len(mapping)
+    done: dict[Term, Term] = {}
+
+    def go(t: Term) -> Term:
+        if t in mapping:
+            return mapping[t]
+        if not t.args or (plain and not (t.free & names)):
+            return t
+        found = done.get(t)
+        if found is None:
+            found = done[t] = rebuild(t, tuple(go(a) for a in t.args))
+        return found
+
+    return go(term)
+
+
+def subterms(roots: Iterable[Term]) -> list[Term]:
+    """Every subterm once, in order of first occurrence."""
+    seen: set[Term] = set()
+    done: list[Term] = []
+    stack = list(roots)[::-1]
+    while stack:
+        term = stack.pop()
+        if term in seen:
+            continue
+        seen.add(term)
+        done.append(term)
+        stack.extend(reversed(term.args))
+    return done
