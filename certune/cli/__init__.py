@@ -10,6 +10,7 @@ from certune.cli.brief import brief
 from certune.cli.compare import compare
 from certune.cli.compile import compile_
 from certune.cli.convert import convert
+from certune.cli.doctor import doctor
 from certune.cli.files import explain, lint, verify
 from certune.cli.judge import check
 from certune.cli.look import agents, export, ledger_app, show, tasks
@@ -67,6 +68,7 @@ app.command()(tasks)
 app.command()(topology)
 app.command()(agents)
 app.command()(export)
+app.command()(doctor)
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(sandbox_app, name="sandbox")
 

@@ -5,16 +5,49 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from fractions import Fraction
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from certune.core.budget import Budget
 from certune.core.codec import fraction
 from certune.core.errors import ConfigurationError, InvalidInput, nearest
+
+if TYPE_CHECKING:
+    from certune.sandbox.model import Isolation
 
 DEFAULT_BUDGET = "time=10m"
 LONGEST = 1e9  # seconds; what is longer is without end
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _BUDGETS = ("attempts", "time", "tokens", "money")
+
+
+RequireIsolation = Annotated[
+    str | None,
+    typer.Option(
+        "--require-isolation",
+        help="The least isolation for programs of candidates: process, confined, contained, or "
+        "declared (you vouch for the container or machine around certune).",
+        envvar="CERTUNE_REQUIRE_ISOLATION",
+    ),
+]
+
+
+def isolation_level(word: str | None) -> Isolation | None:
+    """The level of `--require-isolation`."""
+    if word is None:
+        return None
+    from certune.sandbox.model import Isolation
+
+    levels = {level.word: level for level in Isolation if level is not Isolation.NONE}
+    if word not in levels:
+        raise ConfigurationError(
+            f"there is no isolation {word[:60]!r}",
+            place="--require-isolation",
+            remedy=nearest(word, levels),
+        )
+    return levels[word]
 
 
 def pairs(texts: Iterable[str], option: str) -> dict[str, str]:
