@@ -39,9 +39,12 @@ def parse(name: str, source: str) -> Attack:
     """An attack from its script.
 
     Raises:
-        InvalidInput: the header lacks something or says something unknown.
+        InvalidInput: it is no Python, or its header lacks something or says something unknown.
     """
-    header = ast.get_docstring(ast.parse(source)) or ""
+    try:
+        header = ast.get_docstring(ast.parse(source)) or ""
+    except SyntaxError as error:
+        raise InvalidInput(f"this is no Python: {error.msg}", place=name) from None
     title, _, rest = header.partition("\n")
     fields: dict[str, str] = {}
     last = ""

@@ -8,6 +8,7 @@ import resource
 import select
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,8 @@ class Prey:
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
-                stream.close()
+                with suppress(BrokenPipeError):  # what it never read
+                    stream.close()
         self._process = None
 
     def changes(self) -> list[str]:
