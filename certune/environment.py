@@ -15,6 +15,7 @@ from pathlib import Path
 
 from certune.core.canonical import digest
 from certune.core.codec import encode
+from certune.sandbox.machine.parts import Measuring, measuring
 from certune.version import __version__
 
 # Distributions that results depend on; asked for their versions, never imported for it.
@@ -27,7 +28,9 @@ class Environment:
 
     `cpus` counts those that this process may use. `governor` is the frequency governor of the
     first CPU and `load` the load average over a minute (runnable processes); both are None
-    where the system does not tell.
+    where the system does not tell. `isolation` is the weakest under which a candidate's programs
+    ran, None where none ran; `measuring` is what only measured results depend on, None for
+    others.
     """
 
     certune: str
@@ -41,11 +44,20 @@ class Environment:
     distribution: str
     governor: str | None
     load: float | None
+    isolation: str | None = None
+    measuring: Measuring | None = None
 
     @cached_property
     def digest(self) -> str:
-        """Digest of all but the load, which is another with every look."""
-        return digest(encode(replace(self, load=None)))
+        """Digest of all but the load, which is another with every look.
+
+        What an earlier certune did not know counts where it says something, so that
+        fingerprints of before keep their digests.
+        """
+        data = encode(replace(self, load=None))
+        assert isinstance(data, dict)
+        later = ("isolation", "measuring")
+        return digest({k: v for k, v in data.items() if k not in later or v is not None})
 
 
 def _text(path: str, limit: int = 4096) -> str:
@@ -85,8 +97,12 @@ def _packages() -> dict[str, str]:
     return found
 
 
-def fingerprint() -> Environment:
-    """The environment of this process, now. Takes milliseconds and imports nothing heavy."""
+def fingerprint(*, isolation: str | None = None, measured: bool = False) -> Environment:
+    """The environment of this process, now. Takes milliseconds and imports nothing heavy.
+
+    `isolation` is the level that a candidate's programs ran under; `measured` adds what measured
+    results depend on, and imports numpy for it.
+    """
     system = os.uname()
     try:
         load: float | None = round(os.getloadavg()[0], 2)
@@ -105,4 +121,6 @@ def fingerprint() -> Environment:
         distribution=_distribution(),
         governor=_text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip() or None,
         load=load,
+        isolation=isolation,
+        measuring=measuring() if measured else None,
     )

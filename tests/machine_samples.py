@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from certune.sandbox.machine import Probed, Series
 from certune.sandbox.machine.counters import Pressure
-from certune.sandbox.machine.facts import Core, Facts
+from certune.sandbox.machine.description import Core, Facts
 
 FACTS = Facts(
     cpu="Some CPU",

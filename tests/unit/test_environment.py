@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from certune import environment
+from certune.core.canonical import digest
 from certune.core.codec import decode, encode
 from certune.environment import Environment, fingerprint
 
@@ -34,6 +35,36 @@ def test_the_digest_leaves_out_the_load_alone(monkeypatch):
     assert calm.digest == busy.digest
     monkeypatch.setattr(environment, "__version__", "9.9.9")
     assert fingerprint().digest != calm.digest
+
+
+def test_fingerprints_of_before_keep_their_digests():
+    known = Environment(
+        certune="0.1.0",
+        python="cpython 3.11.7",
+        packages={"z3-solver": "4.13.0"},
+        machine="x86_64",
+        cpu="Some CPU",
+        cpus=8,
+        system="Linux",
+        kernel="6.1.0",
+        distribution="Debian",
+        governor=None,
+        load=1.0,
+    )
+    before = encode(known)
+    del before["isolation"], before["measuring"]
+    assert decode(Environment, before) == known
+    assert known.digest == digest(before | {"load": None})
+
+
+def test_what_measurements_depend_on_is_added_for_them():
+    plain, measured = fingerprint(), fingerprint(isolation="confined", measured=True)
+    assert plain.measuring is None
+    assert measured.measuring.cores >= 1
+    assert measured.isolation == "confined"
+    assert "/" not in json.dumps(encode(measured.measuring))
+    assert len({plain.digest, measured.digest, fingerprint(isolation="contained").digest}) == 3
+    assert decode(Environment, encode(measured)) == measured
 
 
 def test_it_names_nobody():

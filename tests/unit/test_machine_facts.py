@@ -7,7 +7,7 @@ import pytest
 
 from certune.sandbox.machine import facts, measuring
 from certune.sandbox.machine.counters import Counters, counters, pressure
-from certune.sandbox.machine.facts import cpu_list
+from certune.sandbox.machine.description import cpu_list
 
 CPU = "sys/devices/system/cpu"
 

@@ -7,7 +7,7 @@ from machine_samples import CALM, FACTS, probed
 
 from certune.core.errors import Unavailable
 from certune.sandbox.machine import Finding, MachineReport, Series, Tolerance, findings
-from certune.sandbox.machine.facts import Core
+from certune.sandbox.machine.description import Core
 from certune.sandbox.machine.shapes import shape, shapes_of
 
 

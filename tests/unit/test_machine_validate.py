@@ -1,6 +1,5 @@
 """Probes, the record on disk, and validation of the machine that the tests run on."""
 
-import importlib
 import os
 import subprocess
 import sys
@@ -9,13 +8,11 @@ import numpy as np
 import pytest
 from machine_samples import CALM
 
-from certune.sandbox.machine import facts, probes, validate
+from certune.sandbox.machine import facts, probes, validate, validation
 from certune.sandbox.machine import record as records
 from certune.sandbox.machine.judgement import Tolerance
 from certune.sandbox.machine.shapes import SHARES
 
-# The module, whose name its function has.
-VALIDATE = importlib.import_module("certune.sandbox.machine.validate")
 ANY = Tolerance(steal=1, detoured=1, scheduled=0, spread=1e9, wall_spread=1e9, fading=1e9)
 
 
@@ -60,7 +57,7 @@ def test_timer_and_detours():
 @pytest.fixture
 def _calm(monkeypatch):
     """Without what the kernel counted, which is the test machine's own affair."""
-    monkeypatch.setattr(VALIDATE, "pressure", lambda before, after: CALM)
+    monkeypatch.setattr(validation, "pressure", lambda before, after: CALM)
 
 
 @pytest.mark.usefixtures("_calm")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from certune.sandbox.machine.facts import Tree, groups
+from certune.sandbox.machine.description import Tree, groups
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from certune.sandbox.machine.counters import Pressure
-from certune.sandbox.machine.facts import Facts
+from certune.sandbox.machine.description import Facts
 from certune.sandbox.machine.probes import Probed
 from certune.sandbox.machine.report import Finding
 from certune.sandbox.machine.shapes import Shape, medoid, shapes_of, worse

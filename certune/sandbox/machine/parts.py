@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from certune.sandbox.machine.facts import Facts, facts
+from certune.sandbox.machine.description import Facts, facts
 
 # What compilers and BLAS libraries choose code by.
 _CHOSEN = re.compile(

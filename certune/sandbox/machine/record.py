@@ -16,7 +16,7 @@ from pathlib import Path
 from certune.core.canonical import digest, dumps, loads
 from certune.core.codec import decode, encode
 from certune.core.errors import InvalidInput
-from certune.sandbox.machine.facts import Facts
+from certune.sandbox.machine.description import Facts
 from certune.sandbox.machine.shapes import SHARES, Shape
 
 _KEPT = 20

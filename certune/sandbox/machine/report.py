@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from certune.core.errors import Unavailable
 from certune.sandbox.machine.counters import Pressure
-from certune.sandbox.machine.facts import Facts
+from certune.sandbox.machine.description import Facts
 from certune.sandbox.machine.probes import Probed
 
 # In the order of how bad it is; `fit` alone is measured on.

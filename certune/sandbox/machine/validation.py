@@ -10,7 +10,7 @@ from pathlib import Path
 
 from certune.sandbox.machine import record as records
 from certune.sandbox.machine.counters import counters, pressure
-from certune.sandbox.machine.facts import Facts, facts
+from certune.sandbox.machine.description import Facts, facts
 from certune.sandbox.machine.judgement import Tolerance, findings
 from certune.sandbox.machine.probes import probe
 from certune.sandbox.machine.report import MachineReport
