@@ -15,10 +15,6 @@ class _Rewrite(ast.NodeTransformer):
     def __init__(self, names: dict[str, ast.expr]) -> None:
         self.names = names
 
-    def visit(self, node: ast.AST) -> ast.AST:
-        found: ast.AST = super().visit(node)
-        return found
-
     def visit_Name(self, node: ast.Name) -> ast.AST:
         return self.names.get(node.id, node)
 
