@@ -24,9 +24,8 @@ def main() -> None:
     canary = ctypes.create_string_buffer(CANARY, 64)
     held = os.open(order["file"], os.O_RDONLY)
     ctypes.CDLL(None).prctl(0x59616D61, _ANY_TRACER, 0, 0, 0)  # as easy to trace as it gets
-    heard: list[int] = []
-    for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGURG, signal.SIGHUP, signal.SIGIO):
-        signal.signal(number, lambda which, _frame: heard.append(which))
+    # Blocked, so that none is lost: they wait until somebody asks.
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
 
     selector = selectors.DefaultSelector()
     for name in (order["rights_socket"], "\0" + order["rights_abstract"]):
@@ -51,10 +50,17 @@ def main() -> None:
                 continue
             if not sys.stdin.readline():
                 return
-            told = {"signals": heard, "canary": canary.raw.rstrip(b"\0").decode("latin-1")}
+            told = {"signals": _waiting(), "canary": canary.raw.rstrip(b"\0").decode("latin-1")}
             print(json.dumps(told), flush=True)  # noqa: T201
-            heard.clear()
             canary.raw = CANARY.ljust(64, b"\0")
+
+
+def _waiting() -> list[int]:
+    """The signals that have been sent since the last question."""
+    found = []
+    while (info := signal.sigtimedwait(signal.valid_signals(), 0)) is not None:
+        found.append(info.si_signo)
+    return found
 
 
 if __name__ == "__main__":
