@@ -57,12 +57,14 @@ def _schema(hint: Any, found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _object(cls: type, found: dict[str, Any]) -> dict[str, Any]:
-    properties = {name: _schema(hint, found) for name, hint, _ in members(cls)}
+    fields = members(cls)
+    properties = {name: _schema(hint, found) for name, hint, _ in fields}
     return {
         "type": "object",
         "description": (inspect.getdoc(cls) or "").replace("\n", " ").replace("  ", " "),
         "properties": properties,
-        "required": sorted(properties),
+        # What has a default came later, or may be left out; the reader fills it in.
+        "required": sorted(name for name, _, required in fields if required),
         "additionalProperties": False,
     }
 
