@@ -15,7 +15,7 @@ from certune.tasks.collective.mscclpp.lower import write_verified
 from certune.tasks.collective.mscclpp.plan import MAX_CHANNELS, MAX_OPERATIONS
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=60)
 @given(st.data())
 def test_right_schedules_are_proved(data: st.DataObject) -> None:
     topology = data.draw(topologies(most=4, shared=False))
@@ -25,7 +25,12 @@ def test_right_schedules_are_proved(data: st.DataObject) -> None:
     schedule = data.draw(right_schedules(topology, collective))
     inplace = data.draw(st.booleans())
     threadblocks = data.draw(st.sampled_from((1, 1, 2)))
-    written, report = write_verified(schedule, inplace=inplace, threadblocks=threadblocks)
+    written, report = write_verified(
+        schedule,
+        inplace=inplace,
+        threadblocks=threadblocks,
+        protocol=data.draw(st.sampled_from(("Simple", "LL"))),
+    )
     assert report.verdict.met, report.verdict.failure
     units = report.scope.cases[0].units
     assert interpret(written, units=units, seeds=(data.draw(st.integers(0, 9)),)) == set()

@@ -81,6 +81,16 @@ def test_what_has_no_place_yet_is_passed_on_as_it_is() -> None:
     assert "rppkt" in names(routed)
 
 
+def test_a_packet_tells_who_had_begun_through_all_hands() -> None:
+    """Rank 3 hears of rank 0 through ranks 1 and 2, which pass its packet on within one operation;
+    only so does it know that rank 0 is done with what it got a launch before."""
+    given = schedule("alltoall", "ring", ranks="4")
+    data, report = write_verified(given, inplace=True, protocol="LL")
+    assert "rppkt" in names(report.plan)
+    assert report.verdict.met, report.verdict.failure
+    assert interpret(data, units=1, seeds=(0, 1)) == set()
+
+
 def test_long_programs_are_handed_on_between_thread_blocks() -> None:
     data, report = write_verified(schedule("allreduce", "ring", "ring", ranks="16"), protocol="LL")
     assert report.verdict.met

@@ -45,13 +45,6 @@ class _Edges:
     value: Int
 
 
-def _strides(graph: Graph) -> list[int]:
-    """How much the value of each column grows a launch."""
-    grows = [places.boundaries for places in graph.segments]
-    grows += [len(graph.port_signals[key]) for key in graph.port_columns]
-    return grows + [1] * graph.program.plan.ranks
-
-
 def _edges(listed: Sequence[tuple[int, int, int, int]]) -> _Edges:
     """From tuples (row, source row, column, value)."""
     table = np.array(listed, dtype=np.int64).reshape(-1, 4)
@@ -75,7 +68,7 @@ class Clocks:
         self.launches = launches
         self.size = len(graph.edges)
         self.nodes = self.size * launches
-        self._strides = np.array(_strides(graph), dtype=np.int64)
+        self._strides = np.array(graph.strides(), dtype=np.int64)
         short = int(self._strides.max(initial=0)) * launches < 2**15
         self._type: type[np.int16 | np.int32] = np.int16 if short else np.int32
         self._contract()

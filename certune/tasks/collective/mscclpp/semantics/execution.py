@@ -19,12 +19,13 @@ from certune.tasks.collective.mscclpp.semantics.values import UNDEFINED, Value, 
 _MEETINGS = ("nop", "barrier")
 MAX_UNDEFINED = 64  # how many reads of undefined memory are kept
 
-# ("boundary", block, number), ("slot", block, item, slot) or ("join", rank, barrier):
-# what happened, in order.
+# ("boundary", block, number), ("slot", block, item, slot), ("join", rank, barrier, blocks) or,
+# where packets are made of packets, ("relay", block, item, move, unit): what happened, in order.
 Event: TypeAlias = (
     tuple[Literal["boundary"], int, int]
     | tuple[Literal["slot"], int, int, int]
     | tuple[Literal["join"], int, int, tuple[int, ...]]
+    | tuple[Literal["relay"], int, int, int, int]
 )
 
 
@@ -56,6 +57,12 @@ class Execution:
     stuck: list[Stuck] = field(default_factory=list)
     undefined: list[tuple[Where, int, str]] = field(default_factory=list)
     applied: list[tuple[Where, Move]] = field(default_factory=list)
+
+
+def _relays(move: Move) -> bool:
+    """Whether packets are written from packets."""
+    read = any(region.packet for region in move.sources)
+    return read and any(region.packet for region in move.destinations)
 
 
 class _Thread:
@@ -225,9 +232,13 @@ class _Machine:
             self.result.events.append(("slot", number, thread.at, slot))
         block.passed[thread.at] += 1
         if block.passed[thread.at] == len(block.threads):
-            for move in item.moves:
+            for index, move in enumerate(item.moves):
                 if move.slot < 0:
                     self.apply(item.where, move)
+                    if _relays(move):
+                        place = (number, thread.at, index)
+                        for unit in range(move.units):
+                            self.result.events.append(("relay", *place, unit))
         return True
 
     def advance(self, number: int, block: _Block, slot: int) -> None:

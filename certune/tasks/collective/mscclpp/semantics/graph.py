@@ -50,6 +50,7 @@ class Graph:
     the clocks, `ends[rank]` the node of the rank's end. `slot` are the nodes at which threads
     signal, wait or push to a port channel, `proxy` those at which the proxy has carried out a
     signal and all that was pushed to the channel before: only who waits for it learns of that.
+    `relay` are the nodes at which a thread has read packets and writes others, unit by unit.
     Columns are blocks, then (block, port channel) pairs, then ranks.
     """
 
@@ -61,6 +62,7 @@ class Graph:
     boundary: dict[tuple[int, int], int] = field(default_factory=dict)
     slot: dict[tuple[int, int, int], int] = field(default_factory=dict)
     proxy: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    relay: dict[tuple[int, int, int, int], int] = field(default_factory=dict)
     port_columns: dict[tuple[int, int], int] = field(default_factory=dict)
     port_signals: dict[tuple[int, int], list[tuple[int, int, int]]] = field(default_factory=dict)
 
@@ -186,32 +188,38 @@ def _signal_edges(
     return result
 
 
-def _packet_edges(graph: Graph) -> tuple[dict[tuple[int, int], set[int]], dict[int, list[Where]]]:
-    """Boundary (block, number) → boundaries that its packet reads tell of; contested packets."""
+def _packet_edges(graph: Graph) -> tuple[dict[int, set[int]], dict[int, list[Where]]]:
+    """Boundary or relay → nodes that its packet reads tell of; contested packets.
+
+    A packet tells that its writer's segment had begun or, where it was made of packets, that these
+    had been read.
+    """
     program = graph.program
-    writers: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for block, items in enumerate(program.items):
-        for number, item in enumerate(items):
-            for move in item.moves:
-                for region in move.destinations:
-                    if region.packet:
-                        for unit in range(move.units):
-                            writers[region.start + 2 * unit].append((block, number))
-    edges: dict[tuple[int, int], set[int]] = defaultdict(set)
+    writers: dict[int, list[tuple[int, int, int]]] = defaultdict(list)  # block, item, node
     for block, items in enumerate(program.items):
         begins = graph.segments[block].begins
         for number, item in enumerate(items):
-            for move in item.moves:
+            for index, move in enumerate(item.moves):
+                for region in move.destinations:
+                    for unit in range(move.units) if region.packet else ():
+                        start = graph.boundary[block, begins[number]]
+                        node = graph.relay.get((block, number, index, unit), start)
+                        writers[region.start + 2 * unit].append((block, number, node))
+    edges: dict[int, set[int]] = defaultdict(set)
+    for block, items in enumerate(program.items):
+        begins = graph.segments[block].begins
+        for number, item in enumerate(items):
+            for index, move in enumerate(item.moves):
                 for region in move.sources:
                     for unit in range(move.units) if region.packet else ():
-                        found = writers[region.start + 2 * unit]
-                        end = block, begins[number] + 1
-                        for source, at in found:
-                            start = graph.boundary[source, graph.segments[source].begins[at]]
-                            if (source, at) != (block, number) and start < graph.boundary[end]:
-                                edges[end].add(start)
+                        end = graph.boundary[block, begins[number] + 1]
+                        ends = {end, graph.relay.get((block, number, index, unit), end)}
+                        for source, at, node in writers[region.start + 2 * unit]:
+                            for reader in ends if (source, at) != (block, number) else ():
+                                if node < reader:
+                                    edges[reader].add(node)
     contested = {
-        location: [program.items[block][number].where for block, number in found]
+        location: [program.items[block][number].where for block, number, _ in found]
         for location, found in writers.items()
         if len(found) > 1
     }
@@ -233,6 +241,8 @@ def build_graph(execution: Execution) -> tuple[Graph, dict[int, list[Where]]]:
         nodes.append(count)
         if event[0] == "boundary":
             graph.boundary[event[1], event[2]] = count
+        elif event[0] == "relay":
+            graph.relay[event[1:]] = count
         elif event[0] == "slot":
             place = (event[1], event[2], event[3])
             graph.slot[place] = count
@@ -268,7 +278,7 @@ def build_graph(execution: Execution) -> tuple[Graph, dict[int, list[Where]]]:
                 # Each of these comes after the boundary before.
                 heard = heard or [graph.boundary[block, boundary - 1]]
                 edges += [(node, True) for node in heard]
-                edges += [(node, False) for node in sorted(packets.get((block, boundary), ()))]
+                edges += [(node, False) for node in sorted(packets.get(number, ()))]
             if block in joined:
                 edges.append((joined.pop(block), True))
         elif event[0] == "slot":
@@ -291,6 +301,10 @@ def build_graph(execution: Execution) -> tuple[Graph, dict[int, list[Where]]]:
                 graph.edges.append(edges)
                 graph.own.append(None)
                 edges, own = [(number, True)], (graph.port_columns[key], ordinals[key])
+        elif event[0] == "relay":
+            block, at = event[1], event[2]
+            edges.append((graph.boundary[block, graph.segments[block].begins[at]], True))
+            edges += [(node, False) for node in sorted(packets.get(number, ()))]
         else:
             for block in event[3]:
                 edges.append((latest[block], True))
