@@ -134,9 +134,11 @@ def compare(data: bytes, *, thorough: bool = False) -> Outcome:
     why = reason(report)
     open_ = "" if why == "refuted" else why
     known = [n for n, s in status.items() if n not in STATIC and s is not Status.UNKNOWN]
-    if not known:
-        # Nothing was followed, and there is nothing to compare.
-        return Outcome(strays=status["as-written"] is Status.REFUTED, open_=open_)
+    lost = any(o.counterexample and o.counterexample.sentence == RESTS[1]
+               for o in report.obligations)  # fmt: skip
+    if lost or not known:
+        # Not all of it could be followed, and the interpreter does not try.
+        return Outcome(strays=not open_, open_=open_)
     broken = _broken(report, data, (0,), thorough, 3)
     differ = _differences(report, broken)
     if thorough and not any(s is Status.REFUTED for n, s in status.items() if n not in STATIC):

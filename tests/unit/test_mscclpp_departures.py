@@ -205,3 +205,57 @@ def test_a_packet_destroyed_before_it_is_read() -> None:
     assert status(report)["no-race"] is Status.REFUTED
     assert status(report)["no-deadlock"] is Status.UNKNOWN
     assert "no-deadlock" in interpret(json.dumps(plan), seeds=range(4))
+
+
+def chain(*blocks: list[tuple[str, str, str]]) -> Json:
+    """One rank does something, each operation a (name, source, target) of chunks like i0."""
+
+    def operand(text: str) -> Json:
+        return {"type": text[0], "index": int(text[1:]), "size": 1}
+
+    plan = pipeline(1) | {"protocol": "LL", "reuse_resources": False}
+    plan["gpus"] = copy.deepcopy(plan["gpus"])
+    for gpu in plan["gpus"]:
+        gpu |= {"input_chunks": 4, "output_chunks": 4, "scratch_chunks": 8}
+        gpu["threadblocks"][0]["ops"] = []
+    plan["gpus"][0]["threadblocks"] = [
+        {"id": number, "channels": [], "remote_buffer_refs": [],
+         "ops": [{"name": name, "src_buff": [operand(source)], "dst_buff": [operand(target)]}
+                 for name, source, target in block]}
+        for number, block in enumerate(blocks)
+    ]  # fmt: skip
+    return plan
+
+
+@pytest.mark.parametrize(
+    ("blocks", "races"),
+    [
+        # Whoever holds the packet knows that what it is made of was read, …
+        ([[("cpkt", "i0", "s0")], [("upkt", "s0", "i0")]], False),
+        # … but not that the thread was done with what else it had read before, …
+        ([[("cpkt", "i0", "s0"), ("cpkt", "i1", "s1")], [("upkt", "s1", "i0")]], True),
+        # … or would read after. What a thread has heard it knows for all that it does later, …
+        ([[("cpkt", "i1", "s1"), ("cpkt", "i0", "s0")], [("upkt", "s1", "i0")]], True),
+        (
+            [
+                [("cpkt", "i0", "s0")],
+                [("upkt", "s0", "i1"), ("cpkt", "i2", "s1")],
+                [("upkt", "s1", "i0")],
+            ],
+            False,
+        ),
+        # … not for what it did before.
+        (
+            [
+                [("cpkt", "i0", "s0")],
+                [("cpkt", "i2", "s1"), ("upkt", "s0", "i1")],
+                [("upkt", "s1", "i0")],
+            ],
+            True,
+        ),
+    ],
+)
+def test_what_a_packet_tells(blocks: list[list[tuple[str, str, str]]], races: bool) -> None:
+    plan = chain(*blocks)
+    assert ("no-race" in refuted(judge(plan))) == races
+    assert ("no-race" in interpret(json.dumps(plan), seeds=range(6))) == races
