@@ -4,7 +4,7 @@ from certune.contracts import ensure, invariant, require
 
 
 @require(lambda ranks, rank: ranks > 0 and 0 <= rank < ranks)
-@ensure(lambda ranks, result: len(result) == ranks and all(result))
+@ensure(lambda ranks, result: len(result) == ranks and all(h for h in result))
 def held(ranks: int, rank: int) -> list[bool]:
     have = [False] * ranks
     for step in range(ranks):

@@ -7,7 +7,7 @@ from certune.contracts import decreases, ensure, invariant, modifies, old, permu
 @ensure(lambda xs: all(xs[i] <= xs[j] for i in range(len(xs)) for j in range(i, len(xs))))
 @ensure(lambda xs: permutation(xs, old(xs)))
 def insertion_sort(xs: list[int]) -> None:
-    for k in range(1, len(xs)):
+    for k in range(len(xs)):
         invariant(all(xs[i] <= xs[j] for i in range(k) for j in range(i, k)))
         invariant(permutation(xs, old(xs)))
         place = k

@@ -6,7 +6,7 @@ from certune.contracts import ensure, invariant, modifies, old
 @modifies("used")
 @ensure(lambda used: len(used) == len(old(used)))
 @ensure(lambda used, result: -1 <= result < len(used))
-@ensure(lambda used, result: result != -1 or all(old(used)))
+@ensure(lambda used, result: result != -1 or all(u for u in old(used)))
 @ensure(lambda used, result: result != -1 or used == old(used))
 @ensure(lambda used, result: result == -1 or (used[result] and not old(used)[result]))
 @ensure(

@@ -20,7 +20,8 @@ def valid(s: Stack) -> bool:
 @modifies("s.items")
 @ensure(lambda s: valid(s))
 @ensure(lambda s, result: result == (len(old(s).items) < s.limit))
-@ensure(lambda s, x, result: s.items == (old(s).items + [x] if result else old(s).items))
+@ensure(lambda s, x, result: not result or s.items == old(s).items + [x])
+@ensure(lambda s, result: result or s.items == old(s).items)
 def push(s: Stack, x: int) -> bool:
     if len(s.items) == s.limit:
         return False
@@ -34,4 +35,5 @@ def push(s: Stack, x: int) -> bool:
 @ensure(lambda s, result: result == old(s).items[len(old(s).items) - 1])
 @ensure(lambda s: s.items == old(s).items[: len(old(s).items) - 1])
 def pop(s: Stack) -> int:
-    return s.items.pop()
+    x = s.items.pop()
+    return x
