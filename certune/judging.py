@@ -12,15 +12,46 @@ from certune.core.errors import Crashed, InfrastructureError, InvalidInput
 from certune.core.family import Context, Task
 from certune.core.measurement import Measurement
 from certune.core.obligation import Obligation, Verdict, invalid
+from certune.core.run import Job, Outcome, Runner
+from certune.environment import fingerprint
+from certune.sandbox.model import weakest
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What judging a payload gave; no candidate when the verdict is `invalid`."""
+    """What judging a payload gave; no candidate when the verdict is `invalid`.
+
+    `isolation` is the weakest under which programs ran for it; None where none did.
+    """
 
     verdict: Verdict
     candidate: Candidate | None = None
     measurement: Measurement | None = None
+    isolation: str | None = None
+
+
+class Noting:
+    """A runner that notes under which isolation programs ran."""
+
+    def __init__(self, runner: Runner) -> None:
+        """Run by `runner`."""
+        self._runner = runner
+        self._seen: set[str] = set()
+
+    def run(self, job: Job) -> Outcome:
+        """See `core.run.Runner.run`."""
+        outcome = self._runner.run(job)
+        self._seen.add(outcome.isolation)
+        return outcome
+
+    def forget(self) -> None:
+        """Begin anew, with the next candidate."""
+        self._seen.clear()
+
+    @property
+    def isolation(self) -> str | None:
+        """The weakest since then; None if no program ran."""
+        return weakest(self._seen)
 
 
 def elaborate(task: Task, payload: Payload, context: Context) -> Candidate | Verdict:
@@ -68,21 +99,27 @@ def evaluate(task: Task, candidate: Candidate, context: Context) -> Measurement:
         InfrastructureError: trouble of our own, unexpected exceptions in trusted code included.
     """
     try:
-        return task.evaluate(candidate, context)
+        measurement = task.evaluate(candidate, context)
     except InfrastructureError:
         raise
     except Exception as error:
         raise _crashed("evaluating", error) from error
+    if measurement.taken != "measured" or measurement.environment:
+        return measurement
+    noted = context.runner.isolation if isinstance(context.runner, Noting) else None
+    return replace(measurement, environment=fingerprint(isolation=noted, measured=True).digest)
 
 
 def judge(task: Task, payload: Payload, context: Context) -> Judged:
     """Judge a payload from its bytes alone; nothing that was known before is used."""
+    noting = Noting(context.runner) if context.runner is not None else None
+    context = replace(context, runner=noting)
     candidate = elaborate(task, payload, context)
     if isinstance(candidate, Verdict):
-        return Judged(candidate)
+        return Judged(candidate, isolation=noting.isolation if noting else None)
     verdict = check(task, candidate, context)
     measurement = evaluate(task, candidate, context) if verdict.met else None
-    return Judged(verdict, candidate, measurement)
+    return Judged(verdict, candidate, measurement, noting.isolation if noting else None)
 
 
 def _crashed(doing: str, error: Exception) -> Crashed:

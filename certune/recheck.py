@@ -41,9 +41,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """All findings. Refuted if one is; confirmed only if every one is."""
+    """All findings. Refuted if one is; confirmed only if every one is.
+
+    `isolation` is the weakest under which programs ran for the artefact, None where none did.
+    """
 
     findings: tuple[Finding, ...] = field(default=())
+    isolation: str | None = None
 
     @property
     def answer(self) -> Answer:
@@ -71,7 +75,7 @@ def recheck(acceptance: Acceptance, files: Mapping[str, bytes], context: Context
         findings += _metrics(acceptance, judged)
         findings += _bounds(acceptance, task, context)
         findings += _decision(acceptance, task, judged, context)
-    return Report(tuple(findings))
+    return Report(tuple(findings), judged.isolation)
 
 
 def _obligations(acceptance: Acceptance, judged: Judged) -> list[Finding]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, cast
 import typer
 
 from certune.cli.guard import REFUSED, AsJson, guarded, read_file
+from certune.cli.options import RequireIsolation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,6 +84,7 @@ def verify(
         bool,
         typer.Option("--require-agreement", help="All ranks must add in the same order."),
     ] = False,
+    require_isolation: RequireIsolation = None,
     as_json: AsJson = False,
 ) -> None:
     """Verify a program as it really runs, or judge a candidate for a task. Nothing is recorded.
@@ -100,7 +102,7 @@ def verify(
     from certune.core.errors import ConfigurationError, InvalidInput
 
     if len(names) == 2:
-        verify_candidate(names[0], Path(names[1]), parameter or [], as_json)
+        verify_candidate(names[0], Path(names[1]), parameter or [], as_json, require_isolation)
         return
     if len(names) != 1 or parameter:
         raise ConfigurationError("give a file, or a task, a file and its parameters")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from certune.cli.guard import INFRASTRUCTURE, REFUSED, AsJson, guarded, plain, read_file
-from certune.cli.options import pairs
+from certune.cli.options import RequireIsolation, pairs
 
 if TYPE_CHECKING:
     from certune.certificate import Opened
@@ -20,7 +20,13 @@ def _say(text: str = "") -> None:
     print(plain(text))  # noqa: T201
 
 
-def verify_candidate(task: str, path: Path, parameter: list[str], as_json: bool) -> None:
+def verify_candidate(
+    task: str,
+    path: Path,
+    parameter: list[str],
+    as_json: bool,
+    require_isolation: str | None = None,
+) -> None:
     """Judge one file as a candidate for a task: obligations, metrics, distance to the bound."""
     from certune import plugins
     from certune.acceptance import amount, best_bound
@@ -34,14 +40,16 @@ def verify_candidate(task: str, path: Path, parameter: list[str], as_json: bool)
     opened = plugins.open_task(plugins.spec(task, pairs(parameter, "--parameter")))
     data = read_file(path, "candidate")
     payload = Payload(opened.recognise(data), data)
-    judged = judge(opened, payload, context())
-    bounds = opened.bounds(context()) if judged.verdict.met else ()
+    called = context(require_isolation)
+    judged = judge(opened, payload, called)
+    bounds = opened.bounds(called) if judged.verdict.met else ()
     if as_json:
         json.dump(
             {
                 "status": judged.verdict.status.value,
                 "met": judged.verdict.met,
                 "spec": opened.spec.digest,
+                "isolation": judged.isolation,
                 "obligations": encode(judged.verdict.obligations),
                 "metrics": encode(judged.measurement.values) if judged.measurement else None,
                 "bounds": encode(tuple(bounds)),
@@ -67,6 +75,8 @@ def verify_candidate(task: str, path: Path, parameter: list[str], as_json: bool)
                 told += f", proven bound {amount(bound.value, metric.unit)}"
                 told += "" if distance is None else f", gap {percent(float(distance))}"
             _say(told)
+        if judged.isolation is not None:
+            _say(f"  its programs ran {judged.isolation}")
     if not judged.verdict.met:
         raise typer.Exit(REFUSED)
 
@@ -80,11 +90,14 @@ def _refuse(subject: str, told: str, opened: Opened, as_json: bool) -> NoReturn:
     raise typer.Exit(REFUSED)
 
 
-def _dump(opened: Opened, answer: str, findings: list[dict[str, str]]) -> None:
+def _dump(
+    opened: Opened, answer: str, findings: list[dict[str, str]], isolation: str | None = None
+) -> None:
     data = {
         "answer": answer,
         "spec": opened.acceptance.spec.digest,
         "signer": opened.key.text if opened.key else None,
+        "isolation": isolation,
         "findings": findings,
     }
     print(json.dumps(data, indent=2))  # noqa: T201
@@ -103,6 +116,7 @@ def check(
         str | None,
         typer.Option("--expect-key", help="The public key it must be signed with: text or file."),
     ] = None,
+    require_isolation: RequireIsolation = None,
     as_json: AsJson = False,
 ) -> None:
     """Repeat the evidence of a certificate, trusting nobody.
@@ -129,18 +143,23 @@ def check(
         if opened.key != key:
             signed = "not signed" if opened.key is None else f"signed by {opened.key.text}"
             _refuse("signature", f"it is {signed}, not by the key expected", opened, as_json)
+    called = context(require_isolation)
     matched = match_files(opened.statement, files or certificate.parent)
-    report = recheck(acceptance, {file.name: file.data for file in matched}, context())
+    report = recheck(acceptance, {file.name: file.data for file in matched}, called)
     signed_by = opened.key.text if opened.key else None
     pinned = [
         f"signed by {signed_by}" if signed_by else "not signed",
         "the spec is pinned" if expect_spec else "the spec is the certificate's own word",
     ]
     if as_json:
-        _dump(opened, report.answer, [vars(finding) for finding in report.findings])
+        _dump(
+            opened, report.answer, [vars(finding) for finding in report.findings], report.isolation
+        )
     else:
         for finding in report.findings:
             _say(f"  {finding.answer:<14} {finding.subject}: {finding.detail}")
+        if report.isolation is not None:
+            _say(f"  its programs ran {report.isolation}")
         # The certificate's own sentence is nobody's finding, and is not said.
         why = [finding.detail for finding in report.findings if finding.subject == "decision"]
         _say(", ".join([f"{report.answer}: {acceptance.spec.task}", *why]))

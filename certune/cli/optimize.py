@@ -23,7 +23,7 @@ from certune.cli.guard import (
     guarded,
     read_file,
 )
-from certune.cli.options import DEFAULT_BUDGET, budget, pairs
+from certune.cli.options import DEFAULT_BUDGET, RequireIsolation, budget, isolation_level, pairs
 from certune.core.errors import CertuneError
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def optimize(
             "By default the best that this project has accepted.",
         ),
     ] = None,
+    require_isolation: RequireIsolation = None,
     sign: Sign = None,
     project: Project = PROJECT,
     as_json: AsJson = False,
@@ -112,6 +113,7 @@ def optimize(
         data = read_file(Path(incumbent), "incumbent")
         rivals = [Rival(incumbent, Payload(opened.brief().formats[0].name, data))]
     key = signer(sign)
+    called = context(require_isolation)
     # Wrong options are refused before anything is recorded.
     factory(AgentSetup(options, lambda: iter(()), remaining=lambda: limits.remaining(Spent())))
     with Ledger.open(project) as ledger:
@@ -122,7 +124,7 @@ def optimize(
             options=options,
             budget=limits,
             rivals=rivals,
-            context=context(),
+            context=called,
         )
         session.signer = key
         _drive(session, factory, project, as_json)
@@ -137,6 +139,7 @@ def resume(
         list[str] | None,
         typer.Option("--budget", "-b", help="A new budget in place of the recorded one."),
     ] = None,
+    require_isolation: RequireIsolation = None,
     sign: Sign = None,
     project: Project = PROJECT,
     as_json: AsJson = False,
@@ -154,21 +157,35 @@ def resume(
     from certune.session import Session
 
     limits = budget(budget_) if budget_ else None
+    called = context(require_isolation)
     with Ledger.open(project, create=False) as ledger:
         record = ledger.session(session)
         opened = Session.resume(
-            ledger, record.id, plugins.open_task(record.spec), budget=limits, context=context()
+            ledger, record.id, plugins.open_task(record.spec), budget=limits, context=called
         )
         opened.signer = signer(sign)
         _drive(opened, plugins.agent(record.agent), project, as_json)
 
 
-def context() -> Context:
-    """What families may call from the command line; Ctrl-C in a session ends its solvers too."""
+def context(require_isolation: str | None = None) -> Context:
+    """What families may call from the command line; Ctrl-C in a session ends its solvers too.
+
+    `require_isolation` is the word of the option. Programs of candidates run in the sandbox,
+    which begins with the first of them.
+
+    Raises:
+        ConfigurationError: there is no such isolation.
+        Unavailable: it cannot be had on this machine.
+    """
+    from certune.cli.programs import Programs
     from certune.core.family import Context
     from certune.verifier.provers import Provers
 
-    return Context(prover=Provers(stopped=_STOP.is_set), stopped=_STOP.is_set)
+    return Context(
+        prover=Provers(stopped=_STOP.is_set),
+        runner=Programs(isolation_level(require_isolation)),
+        stopped=_STOP.is_set,
+    )
 
 
 def signer(path: Path | None) -> Signer | None:

@@ -108,6 +108,8 @@ def show_trial(ledger: Ledger, record: SessionRecord, number: int, as_json: bool
     if trial.measurement:
         for name, value in trial.measurement.values.items():
             _say(f"{trial.measurement.taken:<9} {name} = {amount(value)}")
+    if trial.isolation is not None:
+        _say(f"isolation {trial.isolation}, the weakest under which its programs ran")
     for name, digest in trial.files.items():
         _say(f"file      {name} {digest}")
 

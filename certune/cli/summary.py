@@ -124,6 +124,8 @@ def finish(
             _say(out, f"    {trial.measurement.taken:<8} {told}")
         for told in told_obligations(verdict):
             _say(out, f"    {told}")
+        if trial.isolation is not None:
+            _say(out, f"    isolation {trial.isolation}, of the programs that ran for it")
         for path in files.get(trial.number, ()):
             _say(out, f"    wrote    {path}")
     scoped = sum(1 for bound in session.bounds if bound.scope)
@@ -153,6 +155,7 @@ def finish(
                 "why": trial.decision.why if trial.decision else None,
                 "status": trial.verdict.status.value if trial.verdict else None,
                 "metrics": encode(trial.measurement.values) if trial.measurement else None,
+                "isolation": trial.isolation,
                 "files": [str(path) for path in files.get(trial.number, ())],
             }
             for trial in accepted

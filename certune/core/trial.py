@@ -71,7 +71,8 @@ class Trial:
     `number` counts the attempts of a session from 1. `known` is set when the answer was known
     from an earlier trial of the same artefact under the same spec, semantics and limits. A
     trial that ended by trouble of our own has a `failure` and neither verdict nor decision.
-    Payloads and files are digests of content that the ledger stores.
+    Payloads and files are digests of content that the ledger stores. `isolation` is the weakest
+    under which programs ran for it, None where none ran.
     """
 
     number: int
@@ -92,6 +93,7 @@ class Trial:
     failure: str | None = None
     usage: Usage = Usage()
     provenance: Mapping[str, Json] = field(default_factory=dict)
+    isolation: str | None = None
 
     @property
     def accepted(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Literal, TypeAlias
@@ -26,6 +27,12 @@ class Isolation(IntEnum):
     def word(self) -> str:
         """The level's name in results and on the command line."""
         return self.name.lower()
+
+
+def weakest(words: Iterable[str]) -> str | None:
+    """The weakest of some levels by their words, None of none; unknown words are weakest."""
+    ranks = {level.word: level.value for level in Isolation}
+    return min(words, key=lambda word: (ranks.get(word, -1), word), default=None)
 
 
 class Layer(Enum):

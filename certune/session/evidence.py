@@ -60,7 +60,8 @@ def certify(
         for metric in goal_metrics(task.spec.goal)
         if metric.name in values
     }
-    machine = fingerprint()
+    measured = trial.measurement is not None and trial.measurement.taken == "measured"
+    machine = fingerprint(isolation=trial.isolation, measured=measured)
     acceptance = Acceptance(
         spec=task.spec,
         spec_digest=task.spec.digest,

@@ -29,8 +29,9 @@ from certune.core.measurement import Bound, Comparison
 from certune.core.obligation import Verdict
 from certune.core.spec import goal_metrics
 from certune.core.trial import Proposal, Trial
-from certune.judging import Judged, check, elaborate, evaluate, judge
+from certune.judging import Judged, Noting, check, elaborate, evaluate, judge
 from certune.ledger import Ledger
+from certune.sandbox.model import weakest
 from certune.session.evidence import Keeping, certify
 from certune.session.history import History
 from certune.session.loop import Run, Watcher, propose
@@ -62,9 +63,11 @@ class Session:
         self._deadline: float | None = None
         given = context or Context()
         self._keeping = Keeping(given.prover, self._left) if given.prover else None
+        self._noting = Noting(given.runner) if given.runner else None
         self.context = replace(
             given,
             prover=self._keeping,
+            runner=self._noting,
             stopped=lambda: self.stopping or given.stopped(),
         )
         self.signer: Signer | None = None
@@ -215,6 +218,8 @@ class Session:
             usage=proposal.usage,
             provenance=proposal.provenance,
         )
+        if self._noting is not None:
+            self._noting.forget()
         try:
             trial, judged = self._judge(trial, proposal.payload)
         except InfrastructureError as error:
@@ -231,7 +236,8 @@ class Session:
         known = self.ledger.known(self.task.spec.digest, candidate.artefact.digest)
         if known is not None and known.verdict is not None:
             answer = Judged(known.verdict, candidate, known.measurement)
-            told, _ = self._decide(replace(trial, known=True), answer, known.comparison)
+            same = replace(trial, known=True, isolation=known.isolation)
+            told, _ = self._decide(same, answer, known.comparison)
             if not told.accepted:
                 return told, answer
             # An acceptance stands on fresh evidence, never on a record.
@@ -268,7 +274,9 @@ class Session:
     def _record(self, trial: Trial, payload: Payload, judged: Judged | None) -> Trial:
         """Make one durable record of an attempt; with its certificate when it is accepted."""
         now = time.monotonic()
-        trial = replace(trial, seconds=round(now - self._since, 6))
+        levels = (trial.isolation, self._noting.isolation if self._noting else None)
+        ran = weakest(level for level in levels if level is not None)
+        trial = replace(trial, seconds=round(now - self._since, 6), isolation=ran)
         blobs = [payload.data]
         sealed = None
         if trial.accepted and judged is not None and judged.candidate is not None:
