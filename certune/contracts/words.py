@@ -24,13 +24,12 @@ class Word(int):
         """
         if not cls.MIN <= value <= cls.MAX:
             raise OverflowError(f"{value} does not fit into {cls.__name__}")
-        plain: int = value.__index__()
-        return plain
+        return int.__index__(value)
 
     @classmethod
     def wrap(cls, value: int) -> int:
         """The member of the type that equals `value` modulo 2**BITS."""
-        return ((value - cls.MIN) & (2**cls.BITS - 1)) + cls.MIN
+        return ((value - cls.MIN) & ((1 << cls.BITS) - 1)) + cls.MIN
 
     @classmethod
     def wrapping_add(cls, a: int, b: int) -> int:

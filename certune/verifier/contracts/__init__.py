@@ -1,5 +1,7 @@
 """Annotated Python to verification conditions to Z3. The language is defined in docs/code.md."""
 
+from certune.verifier.contracts.erase import erase
+from certune.verifier.contracts.gate import GateReport, compare_program, judge
 from certune.verifier.contracts.report import (
     Condition,
     Failure,
@@ -10,6 +12,7 @@ from certune.verifier.contracts.report import (
     Place,
     Step,
 )
+from certune.verifier.contracts.strip import strip
 from certune.verifier.contracts.verify import verify_source
 
 __all__ = [
@@ -17,9 +20,14 @@ __all__ = [
     "Failure",
     "Finding",
     "FunctionReport",
+    "GateReport",
     "Limits",
     "ModuleReport",
     "Place",
     "Step",
+    "compare_program",
+    "erase",
+    "judge",
+    "strip",
     "verify_source",
 ]

@@ -52,8 +52,6 @@ class Bits:
 
     def wide(self, term: Term) -> Wide | None:
         """The integer as a bit-vector, None if it is not made of words and numbers."""
-        if term.free:
-            return self._wide(term)
         if term not in self.known:
             self.known[term] = self._wide(term)
         return self.known[term]

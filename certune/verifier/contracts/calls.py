@@ -290,9 +290,9 @@ _LIBRARY: dict[str, Callable[[ast.Call, Scope, Type | None], Expr]] = {
 
 def _method(node: ast.Call, func: ast.Attribute, scope: Scope) -> Expr:
     at = scope.at(node)
-    if isinstance(func.value, ast.Name) and func.value.id in WORDS:
-        if func.value.id in scope.names.library:
-            return _wrapping(WORDS[func.value.id], func.attr, node, scope)
+    base = func.value.id if isinstance(func.value, ast.Name) else ""
+    if base in WORDS and base in scope.names.library:
+        return _wrapping(WORDS[base], func.attr, node, scope)
     item = expression(func.value, scope)
     if isinstance(item.type, ListT) and func.attr == "copy":
         _arguments(node, scope, 0)

@@ -157,11 +157,14 @@ def _slice(item: Expr, node: ast.Slice, scope: Scope, at: Place) -> Expr:
 
 def owned_slice(expr: Expr) -> None:
     """Refuse to keep a slice of lists of lists: its rows would be shared."""
-    if isinstance(expr, Slice | Copy) and isinstance(expr.type, ListT):
-        if is_mutable(expr.type.item):
-            raise refuse(
-                expr.at, "a copy whose rows are shared", "write [row[:] for row in m]", "alias"
-            )
+    if (
+        isinstance(expr, Slice | Copy)
+        and isinstance(expr.type, ListT)
+        and is_mutable(expr.type.item)
+    ):
+        raise refuse(
+            expr.at, "a copy whose rows are shared", "write [row[:] for row in m]", "alias"
+        )
 
 
 def empty_dict(node: ast.Dict, scope: Scope, wanted: Type | None) -> Expr:
@@ -232,7 +235,8 @@ def bound(comp: ast.comprehension, scope: Scope, *, keys: bool) -> Iterator[Bind
         index = _bind(counted, scope, kind) if counted is not None else scope.fresh("i")
         inner = ""
         if element is not None:
-            assert over is not None and isinstance(over.type, ListT)
+            assert over is not None
+            assert isinstance(over.type, ListT)
             inner = _bind(element, scope, over.type.item)
             scope.elements[inner] = Index(over.type.item, at, over, Var(INT, at, index))
         tests = tuple(coerce(_expression(t, scope, BOOL), BOOL, scope.at(t)) for t in comp.ifs)

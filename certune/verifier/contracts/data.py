@@ -64,7 +64,7 @@ def from_json(value: Any, kind: Type) -> Any:
     """
     if isinstance(kind, BoolT):
         if not isinstance(value, bool):
-            raise ValueError(f"{value!r} is no {kind}")
+            raise ValueError(f"{value!r} is no {kind}")  # noqa: TRY004 - of JSON
         return value
     if isinstance(kind, ListT):
         return [from_json(v, kind.item) for v in _array(value)]
@@ -77,14 +77,14 @@ def from_json(value: Any, kind: Type) -> Any:
         return {from_json(v, kind.key) for v in _array(value)}
     if isinstance(kind, DictT | RecordT):
         if not isinstance(value, dict):
-            raise ValueError(f"{value!r} is no {kind}")
+            raise ValueError(f"{value!r} is no {kind}")  # noqa: TRY004 - of JSON
         if isinstance(kind, DictT):
             return {int(k): from_json(v, kind.value) for k, v in value.items()}
         if set(value) != {name for name, _ in kind.fields}:
             raise ValueError(f"the fields of {kind} are {[n for n, _ in kind.fields]}")
         return Record(kind.name, {n: from_json(value[n], t) for n, t in kind.fields})
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise ValueError(f"{value!r} is no {kind}")
+        raise ValueError(f"{value!r} is no {kind}")  # noqa: TRY004 - of JSON
     number = int(value)
     if isinstance(kind, WordT) and not kind.low <= number <= kind.high:
         raise ValueError(f"{number} is no {kind}")
@@ -93,5 +93,5 @@ def from_json(value: Any, kind: Type) -> Any:
 
 def _array(value: Any) -> list[Any]:
     if not isinstance(value, list):
-        raise ValueError(f"{value!r} is no array")
+        raise ValueError(f"{value!r} is no array")  # noqa: TRY004 - of JSON
     return value

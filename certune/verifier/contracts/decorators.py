@@ -199,6 +199,7 @@ def lambda_scope(
         uses=shared.uses,
         counter=shared.counter,
         bits=shared.bits,
+        spent=shared.spent,
         annotation=True,
     )
 

@@ -10,13 +10,14 @@ from certune.verifier.contracts import values as v
 from certune.verifier.contracts.evaluate import Evaluator
 from certune.verifier.contracts.report import Kind, Limits, Place
 from certune.verifier.contracts.source import refuse
-from certune.verifier.contracts.specs import Specs
+from certune.verifier.contracts.specs import Specs, TooLarge
 from certune.verifier.contracts.state import Claim, State
 from certune.verifier.contracts.sums import Sums
 from certune.verifier.contracts.terms import Term
 from certune.verifier.contracts.types import BOOL, INT, ListT, Type, WordT
 from certune.verifier.contracts.values import Value
 
+_MOST_EVALUATED = 400_000
 _EXPANDED = {True: 64, False: 8}
 
 
@@ -42,7 +43,18 @@ class Engine:
         self.sums = Sums(self.fresh)
         self.specs = Specs(self)
         self.measures: list[Term] = []
+        self.evaluated = 0
         self._counts: dict[str, int] = {}
+
+    def tick(self) -> None:
+        """Count an evaluated expression.
+
+        Raises:
+            TooLarge: nested generators over literals multiply beyond what is sensible.
+        """
+        self.evaluated += 1
+        if self.evaluated > _MOST_EVALUATED:
+            raise TooLarge
 
     def fresh(self, name: str) -> str:
         """A name that no other symbol of the function's conditions has."""
@@ -84,7 +96,7 @@ class Engine:
         names = v.leaf_names(value.type)
         for leaf, suffix in zip(value.leaves, names, strict=True):
             if isinstance(leaf.sort, tuple):
-                if leaf.op == "const" or (leaf.op == "select" and not leaf.view):
+                if leaf.op in ("const", "select"):
                     leaves.append(leaf)
                     continue
                 symbol = t.const(self.fresh(hint + suffix), leaf.sort)
@@ -97,7 +109,7 @@ class Engine:
             elif leaf.size > 24 and not leaf.free:
                 symbol = t.const(self.fresh(hint + suffix), leaf.sort)
                 state.assume(t.eq(symbol, leaf))
-                if isinstance(leaf.sort, str) and leaf.sort not in ("Int", "Bool"):
+                if leaf.sort not in ("Int", "Bool"):
                     state.assume(t.make("inrange", (symbol,), "Bool"))
                 leaves.append(symbol)
             else:
@@ -128,7 +140,8 @@ class Engine:
             low, high = binder.low, binder.high
             if not (isinstance(low, tree.Lit) and isinstance(high, tree.Lit)):
                 return None
-            assert isinstance(low.value, int) and isinstance(high.value, int)
+            assert isinstance(low.value, int)
+            assert isinstance(high.value, int)
             total *= max(0, high.value - low.value)
             if total > _EXPANDED[self.function.bits]:
                 return None
@@ -137,8 +150,10 @@ class Engine:
             if not binders:
                 return evaluator.term(e.body)
             binder, rest = binders[0], binders[1:]
-            assert isinstance(binder.low, tree.Lit) and isinstance(binder.high, tree.Lit)
-            assert isinstance(binder.low.value, int) and isinstance(binder.high.value, int)
+            assert isinstance(binder.low, tree.Lit)
+            assert isinstance(binder.high, tree.Lit)
+            assert isinstance(binder.low.value, int)
+            assert isinstance(binder.high.value, int)
             done = []
             for number in range(binder.low.value, binder.high.value):
                 before, evaluator.env = evaluator.env, dict(evaluator.env)
@@ -215,6 +230,8 @@ class Engine:
 
     def call(self, evaluator: Evaluator, e: tree.Call, f: tree.Function) -> Value:
         """The value of a call that changes nothing."""
+        if f.modifies:
+            raise refuse(e.at, f"{f.name} modifies its arguments", "call it by itself", "effects")
         given = self.arguments(evaluator, e, f)
         env = {p.name: a for p, a in zip(f.parameters, given, strict=True)}
         self.precondition(evaluator, e, f, env)

@@ -84,6 +84,7 @@ class Evaluator:
 
     def value(self, expr: tree.Expr) -> Value:
         """The value of any expression."""
+        self.engine.tick()
         return _EVALUATE[type(expr)](self, expr)
 
     def term(self, expr: tree.Expr) -> Term:
@@ -109,7 +110,7 @@ class Evaluator:
 
     # -- scalars ------------------------------------------------------------------------------
 
-    def lit(self, e: tree.Lit) -> Value:
+    def _lit(self, e: tree.Lit) -> Value:
         if e.value is None:
             return v.default(e.type)
         if e.type == BOOL:
@@ -118,27 +119,27 @@ class Evaluator:
             return Value(e.type, (t.word(e.value, str(e.type)),))
         return Value(INT, (t.num(e.value),))
 
-    def var(self, e: tree.Var) -> Value:
+    def _var(self, e: tree.Var) -> Value:
         return self.env[e.name]
 
-    def entry(self, e: tree.Old) -> Value:
+    def _entry(self, e: tree.Old) -> Value:
         return self.old[e.name]
 
-    def binary(self, e: tree.Bin) -> Value:
+    def _binary(self, e: tree.Bin) -> Value:
         a, b = self.integer(e.left), self.integer(e.right)
         if e.op in ("//", "%"):
             self.need("division", e.at, t.not_(t.eq(b, t.num(0))))
-        made = {"+": t.add, "-": t.sub, "*": t.mul, "//": t.fdiv, "%": t.fmod}[e.op](a, b)
+        made = _ARITHMETIC[e.op](a, b)
         if e.op == "%" and isinstance(e.type, WordT):
             return self.scalar(e, made)
         if e.op == "//" and isinstance(e.type, WordT) and not e.type.signed:
             return self.scalar(e, made)
         return self.fitting(e, made, "overflow")
 
-    def negative(self, e: tree.Neg) -> Value:
+    def _negative(self, e: tree.Neg) -> Value:
         return self.fitting(e, t.neg(self.integer(e.item)), "overflow")
 
-    def bits(self, e: tree.Bit) -> Value:
+    def _bits(self, e: tree.Bit) -> Value:
         assert isinstance(e.type, WordT)
         a = self.term(e.left)
         if e.op in ("<<", ">>"):
@@ -153,23 +154,23 @@ class Evaluator:
             return Value(e.type, (t.make("shr", (a, count), str(e.type)),))
         return Value(e.type, (t.make(e.op, (a, self.term(e.right)), str(e.type)),))
 
-    def invert(self, e: tree.Inv) -> Value:
+    def _invert(self, e: tree.Inv) -> Value:
         number = t.sub(t.num(-1), self.integer(e.item))
         return self.scalar(e, number)
 
-    def convert(self, e: tree.Convert) -> Value:
+    def _convert(self, e: tree.Convert) -> Value:
         return self.fitting(e, self.integer(e.item), "conversion")
 
-    def wrapped(self, e: tree.Wrap) -> Value:
+    def _wrapped(self, e: tree.Wrap) -> Value:
         return Value(e.type, (t.wrap(self.integer(e.item), str(e.type)),))
 
-    def wrapped_shl(self, e: tree.WrapShl) -> Value:
+    def _wrapped_shl(self, e: tree.WrapShl) -> Value:
         assert isinstance(e.type, WordT)
         count = self.integer(e.count)
         self.need("shift", e.at, t.and_(t.le(t.num(0), count), t.lt(count, t.num(e.type.bits))))
         return Value(e.type, (t.make("shl", (self.term(e.item), count), str(e.type)),))
 
-    def compare(self, e: tree.Cmp) -> Value:
+    def _compare(self, e: tree.Cmp) -> Value:
         a, b = self.integer(e.left), self.integer(e.right)
         if e.op in ("<", "<="):
             made = t.lt(a, b) if e.op == "<" else t.le(a, b)
@@ -177,14 +178,14 @@ class Evaluator:
             made = t.eq(a, b) if e.op == "==" else t.not_(t.eq(a, b))
         return Value(BOOL, (made,))
 
-    def same(self, e: tree.Same) -> Value:
+    def _same(self, e: tree.Same) -> Value:
         made = v.same(self.value(e.left), self.value(e.right), self.engine.fresh)
         return Value(BOOL, (t.not_(made) if e.negated else made,))
 
-    def conjunction(self, e: tree.And) -> Value:
+    def _conjunction(self, e: tree.And) -> Value:
         return self._junction(e.items, t.and_, lambda term: term)
 
-    def disjunction(self, e: tree.Or) -> Value:
+    def _disjunction(self, e: tree.Or) -> Value:
         return self._junction(e.items, t.or_, t.not_)
 
     def _junction(
@@ -203,14 +204,14 @@ class Evaluator:
             del self.guards[count:]
         return Value(BOOL, (join(*done),))
 
-    def negation(self, e: tree.Not) -> Value:
+    def _negation(self, e: tree.Not) -> Value:
         return Value(BOOL, (t.not_(self.term(e.item)),))
 
-    def implication(self, e: tree.Implies) -> Value:
+    def _implication(self, e: tree.Implies) -> Value:
         left = self.term(e.left)
         return Value(BOOL, (t.implies(left, self.term(e.right)),))
 
-    def choice(self, e: tree.Choice) -> Value:
+    def _choice(self, e: tree.Choice) -> Value:
         test = self.term(e.test)
         with self.under(test):
             yes = self.value(e.yes)
@@ -218,18 +219,18 @@ class Evaluator:
             no = self.value(e.no)
         return v.choose(test, yes, no)
 
-    def is_none(self, e: tree.IsNone) -> Value:
+    def _is_none(self, e: tree.IsNone) -> Value:
         return Value(BOOL, (t.not_(self.value(e.item).leaves[0]),))
 
-    def some(self, e: tree.Some) -> Value:
+    def _some(self, e: tree.Some) -> Value:
         return Value(e.type, (t.TRUE, *self.value(e.item).leaves))
 
-    def unwrap(self, e: tree.Unwrap) -> Value:
+    def _unwrap(self, e: tree.Unwrap) -> Value:
         inner = self.value(e.item)
         self.need("none", e.at, inner.leaves[0])
         return Value(e.type, inner.leaves[1:])
 
-    def extreme(self, e: tree.Extreme) -> Value:
+    def _extreme(self, e: tree.Extreme) -> Value:
         numbers = [self.integer(i) for i in e.items]
         best = numbers[0]
         for n in numbers[1:]:
@@ -237,18 +238,18 @@ class Evaluator:
             best = t.ite(better, n, best)
         return self.scalar(e, best)
 
-    def absolute(self, e: tree.Abs) -> Value:
+    def _absolute(self, e: tree.Abs) -> Value:
         a = self.integer(e.item)
         return Value(INT, (t.ite(t.lt(a, t.num(0)), t.neg(a), a),))
 
     # -- lists, records -----------------------------------------------------------------------
 
-    def length(self, e: tree.Len) -> Value:
+    def _length(self, e: tree.Len) -> Value:
         inner = self.value(e.item)
         leaf = inner.leaves[0] if isinstance(inner.type, ListT) else inner.leaves[-1]
         return Value(INT, (leaf,))
 
-    def index(self, e: tree.Index) -> Value:
+    def _index(self, e: tree.Index) -> Value:
         item, index = self.value(e.item), self.integer(e.index)
         self.need("index", e.at, inside(index, item))
         return self.ranged(v.element(item, index))
@@ -257,7 +258,7 @@ class Evaluator:
         """The value, its words known to be in range where the term says nothing by itself."""
         return value
 
-    def sliced(self, e: tree.Slice) -> Value:
+    def _sliced(self, e: tree.Slice) -> Value:
         item = self.value(e.item)
         low, high = self.integer(e.low), self.integer(e.high)
         self.need(
@@ -268,14 +269,14 @@ class Evaluator:
         arrays = tuple(t.shift(a, low) for a in item.leaves[1:])
         return Value(item.type, (t.sub(high, low), *arrays))
 
-    def field(self, e: tree.Field) -> Value:
+    def _field(self, e: tree.Field) -> Value:
         item = self.value(e.item)
         return v.part(item, v.field_index(item.type, e.name))
 
-    def item(self, e: tree.Item) -> Value:
+    def _item(self, e: tree.Item) -> Value:
         return v.part(self.value(e.item), e.index)
 
-    def built(self, e: tree.Build) -> Value:
+    def _built(self, e: tree.Build) -> Value:
         items = [self.value(i) for i in e.items]
         if not isinstance(e.type, ListT):
             return v.build(e.type, items)
@@ -285,21 +286,21 @@ class Evaluator:
                 arrays[k] = t.store(arrays[k], t.num(number), leaf)
         return Value(e.type, (t.num(len(items)), *arrays))
 
-    def repeated(self, e: tree.Repeat) -> Value:
+    def _repeated(self, e: tree.Repeat) -> Value:
         item, count = self.value(e.item), self.integer(e.count)
         length = t.ite(t.lt(count, t.num(0)), t.num(0), count)
         return Value(e.type, (length, *(t.fill(leaf) for leaf in item.leaves)))
 
-    def concatenated(self, e: tree.Concat) -> Value:
+    def _concatenated(self, e: tree.Concat) -> Value:
         a, b = self.value(e.left), self.value(e.right)
         length = a.leaves[0]
         arrays = (t.cat(x, length, y) for x, y in zip(a.leaves[1:], b.leaves[1:], strict=True))
         return Value(e.type, (t.add(length, b.leaves[0]), *arrays))
 
-    def copied(self, e: tree.Copy) -> Value:
+    def _copied(self, e: tree.Copy) -> Value:
         return self.value(e.item)
 
-    def contains(self, e: tree.Contains) -> Value:
+    def _contains(self, e: tree.Contains) -> Value:
         item = self.value(e.item)
         if isinstance(item.type, DictT | SetT):
             return Value(BOOL, (t.select(item.leaves[0], self.integer(e.key)),))
@@ -308,7 +309,7 @@ class Evaluator:
         found = v.same(v.element(item, k), key, self.engine.fresh)
         return Value(BOOL, (t.exists((k,), t.and_(inside(k, item), found)),))
 
-    def lookup(self, e: tree.Lookup) -> Value:
+    def _lookup(self, e: tree.Lookup) -> Value:
         item, key = self.value(e.item), self.integer(e.key)
         present = t.select(item.leaves[0], key)
         found = v.entry(item, key)
@@ -317,7 +318,7 @@ class Evaluator:
             return found
         return v.choose(present, found, self.value(e.default))
 
-    def empty(self, e: tree.Empty) -> Value:
+    def _empty(self, e: tree.Empty) -> Value:
         return v.default(e.type)
 
     # -- binders ------------------------------------------------------------------------------
@@ -330,7 +331,8 @@ class Evaluator:
             k = t.bound(self.engine.fresh(binder.name), "Int")
             ranges = t.select(over.leaves[0], k)
         else:
-            assert binder.low is not None and binder.high is not None
+            assert binder.low is not None
+            assert binder.high is not None
             low, high = self.integer(binder.low), self.integer(binder.high)
             k = t.bound(self.engine.fresh(binder.name), "Int")
             ranges = t.and_(t.le(low, k), t.lt(k, high))
@@ -346,7 +348,7 @@ class Evaluator:
         finally:
             self.env = before
 
-    def quantified(self, e: tree.Quantifier) -> Value:
+    def _quantified(self, e: tree.Quantifier) -> Value:
         def go(binders: tuple[tree.Binder, ...]) -> Term:
             if not binders:
                 return self.term(e.body)
@@ -359,9 +361,10 @@ class Evaluator:
         expanded = self.engine.expanded(self, e)
         return Value(BOOL, (go(e.binders) if expanded is None else expanded,))
 
-    def summed(self, e: tree.Sum) -> Value:
+    def _summed(self, e: tree.Sum) -> Value:
         low, high = e.binder.low, e.binder.high
-        assert low is not None and high is not None
+        assert low is not None
+        assert high is not None
         with self.bind(e.binder) as (k, _):
             number = self.integer(e.body)
             tests = [g for g in self.guards[-len(e.binder.conditions) :] if isinstance(g, Term)]
@@ -370,9 +373,10 @@ class Evaluator:
         first, last = self.integer(low), self.integer(high)
         return Value(INT, (self.engine.sums.apply(k, number, first, last),))
 
-    def listed(self, e: tree.Comprehension) -> Value:
+    def _listed(self, e: tree.Comprehension) -> Value:
         low, high = e.binder.low, e.binder.high
-        assert low is not None and high is not None
+        assert low is not None
+        assert high is not None
         with self.bind(e.binder) as (k, _):
             body = self.value(e.body)
         first, last = self.integer(low), self.integer(high)
@@ -384,11 +388,11 @@ class Evaluator:
             arrays.append(t.lam(j, t.substitute(leaf, {k: t.add(first, j)})))
         return Value(e.type, (length, *arrays))
 
-    def permuted(self, e: tree.Permutation) -> Value:
+    def _permuted(self, e: tree.Permutation) -> Value:
         a, b = self.value(e.left), self.value(e.right)
         return Value(BOOL, (self.engine.sums.permutation(a, b),))
 
-    def called(self, e: tree.Call) -> Value:
+    def _called(self, e: tree.Call) -> Value:
         function = self.engine.module.functions[e.function]
         if function.role == "code" and self.binding:
             raise refuse(e.at, "a call within a generator", "write a loop, or use @spec", "calls")
@@ -404,44 +408,51 @@ def _typed(binder: tree.Binder) -> tree.Expr:
     return tree.Expr(binder.type, Place(1, 1))
 
 
+_ARITHMETIC: dict[str, Callable[[Term, Term], Term]] = {
+    "+": t.add,
+    "-": t.sub,
+    "*": t.mul,
+    "//": t.fdiv,
+    "%": t.fmod,
+}
 _EVALUATE: dict[type[tree.Expr], Callable[[Evaluator, Any], Value]] = {
-    tree.Lit: Evaluator.lit,
-    tree.Var: Evaluator.var,
-    tree.Old: Evaluator.entry,
-    tree.Bin: Evaluator.binary,
-    tree.Neg: Evaluator.negative,
-    tree.Bit: Evaluator.bits,
-    tree.Inv: Evaluator.invert,
-    tree.Convert: Evaluator.convert,
-    tree.Wrap: Evaluator.wrapped,
-    tree.WrapShl: Evaluator.wrapped_shl,
-    tree.Cmp: Evaluator.compare,
-    tree.Same: Evaluator.same,
-    tree.And: Evaluator.conjunction,
-    tree.Or: Evaluator.disjunction,
-    tree.Not: Evaluator.negation,
-    tree.Implies: Evaluator.implication,
-    tree.Choice: Evaluator.choice,
-    tree.IsNone: Evaluator.is_none,
-    tree.Some: Evaluator.some,
-    tree.Unwrap: Evaluator.unwrap,
-    tree.Extreme: Evaluator.extreme,
-    tree.Abs: Evaluator.absolute,
-    tree.Len: Evaluator.length,
-    tree.Index: Evaluator.index,
-    tree.Slice: Evaluator.sliced,
-    tree.Field: Evaluator.field,
-    tree.Item: Evaluator.item,
-    tree.Build: Evaluator.built,
-    tree.Repeat: Evaluator.repeated,
-    tree.Concat: Evaluator.concatenated,
-    tree.Copy: Evaluator.copied,
-    tree.Contains: Evaluator.contains,
-    tree.Lookup: Evaluator.lookup,
-    tree.Empty: Evaluator.empty,
-    tree.Quantifier: Evaluator.quantified,
-    tree.Sum: Evaluator.summed,
-    tree.Comprehension: Evaluator.listed,
-    tree.Permutation: Evaluator.permuted,
-    tree.Call: Evaluator.called,
+    tree.Lit: Evaluator._lit,
+    tree.Var: Evaluator._var,
+    tree.Old: Evaluator._entry,
+    tree.Bin: Evaluator._binary,
+    tree.Neg: Evaluator._negative,
+    tree.Bit: Evaluator._bits,
+    tree.Inv: Evaluator._invert,
+    tree.Convert: Evaluator._convert,
+    tree.Wrap: Evaluator._wrapped,
+    tree.WrapShl: Evaluator._wrapped_shl,
+    tree.Cmp: Evaluator._compare,
+    tree.Same: Evaluator._same,
+    tree.And: Evaluator._conjunction,
+    tree.Or: Evaluator._disjunction,
+    tree.Not: Evaluator._negation,
+    tree.Implies: Evaluator._implication,
+    tree.Choice: Evaluator._choice,
+    tree.IsNone: Evaluator._is_none,
+    tree.Some: Evaluator._some,
+    tree.Unwrap: Evaluator._unwrap,
+    tree.Extreme: Evaluator._extreme,
+    tree.Abs: Evaluator._absolute,
+    tree.Len: Evaluator._length,
+    tree.Index: Evaluator._index,
+    tree.Slice: Evaluator._sliced,
+    tree.Field: Evaluator._field,
+    tree.Item: Evaluator._item,
+    tree.Build: Evaluator._built,
+    tree.Repeat: Evaluator._repeated,
+    tree.Concat: Evaluator._concatenated,
+    tree.Copy: Evaluator._copied,
+    tree.Contains: Evaluator._contains,
+    tree.Lookup: Evaluator._lookup,
+    tree.Empty: Evaluator._empty,
+    tree.Quantifier: Evaluator._quantified,
+    tree.Sum: Evaluator._summed,
+    tree.Comprehension: Evaluator._listed,
+    tree.Permutation: Evaluator._permuted,
+    tree.Call: Evaluator._called,
 }

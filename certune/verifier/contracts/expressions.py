@@ -65,7 +65,7 @@ _BIT: dict[type[ast.operator], Literal["&", "|", "^", "<<", ">>"]] = {
     ast.LShift: "<<",
     ast.RShift: ">>",
 }
-_ADAPT = "convert one side, for example with u64(…)"
+_MOST = 200_000  # expressions of one function, those read twice counted twice
 
 
 def expression(node: ast.expr, scope: Scope, wanted: Type | None = None) -> Expr:
@@ -74,6 +74,9 @@ def expression(node: ast.expr, scope: Scope, wanted: Type | None = None) -> Expr
     Raises:
         Refused: it is not of the language.
     """
+    scope.spent[0] += 1
+    if scope.spent[0] > _MOST:
+        raise refuse(scope.at(node), "an expression too large", "split the function", "size")
     handler = _HANDLERS.get(type(node))
     if handler is None:
         raise refuse(
@@ -222,7 +225,8 @@ def bitwise(
     left, right, kind = together(left, right)
     if isinstance(left, Lit) and isinstance(right, Lit) and isinstance(kind, IntT):
         a, b = left.value, right.value
-        assert isinstance(a, int) and isinstance(b, int)
+        assert isinstance(a, int)
+        assert isinstance(b, int)
         return Lit(INT, at, {"&": a & b, "|": a | b, "^": a ^ b}[op])
     if isinstance(kind, WordT):
         scope.bits[0] = True
@@ -272,11 +276,10 @@ def _unary(node: ast.UnaryOp, scope: Scope, wanted: Type | None) -> Expr:
     at = scope.at(node)
     if isinstance(node.op, ast.Not):
         return Not(BOOL, at, condition(node.operand, scope))
-    if isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
-        if type(node.operand.value) is int:
-            value = -node.operand.value
-            kind = wanted if isinstance(wanted, WordT) and fits(value, wanted) else INT
-            return Lit(kind, at, value)
+    number = node.operand.value if isinstance(node.operand, ast.Constant) else None
+    if isinstance(node.op, ast.USub) and type(number) is int:
+        kind = wanted if isinstance(wanted, WordT) and fits(-number, wanted) else INT
+        return Lit(kind, at, -number)
     item = integer(expression(node.operand, scope, wanted), at)
     if isinstance(node.op, ast.UAdd):
         return item

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from certune.verifier.contracts.decorators import contract_condition, read_decorators, snapshot
-from certune.verifier.contracts.loops import annotations
+from certune.verifier.contracts.loops import read_annotations
 from certune.verifier.contracts.scope import Names, Scope, Signature
 from certune.verifier.contracts.source import refuse
 from certune.verifier.contracts.statements import Body
@@ -42,7 +42,7 @@ def read_function(
     )
     if signature.role == "spec" and any("old" in ast.dump(n) for n, _ in found.ensures):
         raise refuse(signature.at, "old in a specification function", "it changes nothing", "old")
-    _, measures, rest = annotations(node.body, scope, loop=False)
+    _, measures, rest = read_annotations(node.body, scope, loop=False)
     body = Body(scope, signature, lemmas)
     body.signature_partial = found.partial
     statements = body.block(rest)

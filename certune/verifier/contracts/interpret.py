@@ -190,7 +190,7 @@ class Interpreter(Expressions):
         """The values before a line."""
         return Step(at.line, {n: to_json(v) for n, v in self.env.items() if "'" not in n})
 
-    def assign(self, s: tree.Assign) -> None:
+    def _assign(self, s: tree.Assign) -> None:
         values = [self.value(v) for v in s.values]
         if s.unpack:
             values = list(values[0])
@@ -237,7 +237,7 @@ class Interpreter(Expressions):
             self.broken("index", target.at)
         here[what] = value
 
-    def update(self, s: tree.Update) -> None:
+    def _update(self, s: tree.Update) -> None:
         value = None if s.value is None else self.value(s.value)
         here = self.get(s.target)
         if s.op == "clear":
@@ -259,7 +259,7 @@ class Interpreter(Expressions):
                 assert isinstance(s.target.type, SetT)
                 here.remove(value)
 
-    def pop(self, s: tree.Pop) -> None:
+    def _pop(self, s: tree.Pop) -> None:
         here = self.get(s.target)
         if not here:
             self.broken("pop", s.at)
@@ -267,14 +267,14 @@ class Interpreter(Expressions):
         if s.into is not None:
             self.set(s.into, value)
 
-    def do(self, s: tree.Do) -> None:
+    def _do(self, s: tree.Do) -> None:
         self.call(s.call)
 
-    def asserted(self, s: tree.Assert) -> None:
+    def _asserted(self, s: tree.Assert) -> None:
         if self.value(s.test) is not True:
             self.broken("assertion", s.at, "annotation")
 
-    def branch(self, s: tree.If) -> None:
+    def _branch(self, s: tree.If) -> None:
         self.block(s.body if self.value(s.test) else s.orelse)
 
     def invariants(self, loop: tree.While | tree.For, kind: str) -> None:
@@ -289,7 +289,7 @@ class Interpreter(Expressions):
         finally:
             self.quiet = before
 
-    def while_(self, s: tree.While) -> None:
+    def _while_(self, s: tree.While) -> None:
         self.invariants(s, "invariant-entry")
         while self.value(s.test):
             self.tick()
@@ -311,7 +311,7 @@ class Interpreter(Expressions):
             return None
         return tuple(self.value(m) for m in s.measures)
 
-    def for_(self, s: tree.For) -> None:
+    def _for_(self, s: tree.For) -> None:
         low, high = self.value(s.low), self.value(s.high)
         source = self.value(s.source) if s.source is not None else None
         index = low
@@ -332,10 +332,10 @@ class Interpreter(Expressions):
             self.env[s.name] = index
             self.invariants(s, "invariant-kept")
 
-    def ret(self, s: tree.Return) -> None:
+    def _ret(self, s: tree.Return) -> None:
         raise _Return(None if s.value is None else self.value(s.value))
 
-    def jump(self, s: tree.Jump) -> None:
+    def _jump(self, s: tree.Jump) -> None:
         raise _Break if s.op == "break" else _Continue
 
 
@@ -355,15 +355,15 @@ def _expr(what: Any) -> tree.Expr:
 
 
 _STATEMENTS: dict[type[tree.Stmt], Callable[[Interpreter, Any], None]] = {
-    tree.Assign: Interpreter.assign,
-    tree.Update: Interpreter.update,
-    tree.Pop: Interpreter.pop,
-    tree.Do: Interpreter.do,
-    tree.Assert: Interpreter.asserted,
-    tree.If: Interpreter.branch,
-    tree.While: Interpreter.while_,
-    tree.For: Interpreter.for_,
-    tree.Return: Interpreter.ret,
-    tree.Jump: Interpreter.jump,
+    tree.Assign: Interpreter._assign,
+    tree.Update: Interpreter._update,
+    tree.Pop: Interpreter._pop,
+    tree.Do: Interpreter._do,
+    tree.Assert: Interpreter._asserted,
+    tree.If: Interpreter._branch,
+    tree.While: Interpreter._while_,
+    tree.For: Interpreter._for_,
+    tree.Return: Interpreter._ret,
+    tree.Jump: Interpreter._jump,
 }
 __all__ = ["Broken", "Counter", "Interpreter", "Record", "Stuck"]

@@ -63,16 +63,16 @@ class Expressions:
             raise Stuck("a very large number")
         return number
 
-    def lit(self, e: tree.Lit) -> Any:
+    def _lit(self, e: tree.Lit) -> Any:
         return e.value
 
-    def var(self, e: tree.Var) -> Any:
+    def _var(self, e: tree.Var) -> Any:
         return self.env[e.name]
 
-    def entry(self, e: tree.Old) -> Any:
+    def _entry(self, e: tree.Old) -> Any:
         return self.old[e.name]
 
-    def binary(self, e: tree.Bin) -> int:
+    def _binary(self, e: tree.Bin) -> int:
         a, b = self.value(e.left), self.value(e.right)
         if e.op in ("//", "%"):
             if b == 0:
@@ -81,7 +81,7 @@ class Expressions:
         made = a + b if e.op == "+" else a - b if e.op == "-" else a * b
         return self.fitting(made, e, "overflow")
 
-    def bits(self, e: tree.Bit) -> int:
+    def _bits(self, e: tree.Bit) -> int:
         assert isinstance(e.type, WordT)
         a, b = self.value(e.left), self.value(e.right)
         if e.op in ("<<", ">>"):
@@ -91,119 +91,121 @@ class Expressions:
         result: int = a & b if e.op == "&" else a | b if e.op == "|" else a ^ b
         return result
 
-    def negative(self, e: tree.Neg) -> int:
+    def _negative(self, e: tree.Neg) -> int:
         return self.fitting(-self.value(e.item), e, "overflow")
 
-    def invert(self, e: tree.Inv) -> int:
+    def _invert(self, e: tree.Inv) -> int:
         result: int = ~self.value(e.item)
         return result
 
-    def convert(self, e: tree.Convert) -> int:
+    def _convert(self, e: tree.Convert) -> int:
         return self.fitting(self.value(e.item), e, "conversion")
 
-    def wrapped(self, e: tree.Wrap) -> int:
+    def _wrapped(self, e: tree.Wrap) -> int:
         return wrapped(self.value(e.item), e.type)
 
-    def wrapped_shl(self, e: tree.WrapShl) -> int:
+    def _wrapped_shl(self, e: tree.WrapShl) -> int:
         assert isinstance(e.type, WordT)
         a, count = self.value(e.item), self.value(e.count)
         if not 0 <= count < e.type.bits:
             self.broken("shift", e.at)
         return wrapped(a << count, e.type)
 
-    def compare(self, e: tree.Cmp) -> bool:
+    def _compare(self, e: tree.Cmp) -> bool:
         a, b = self.value(e.left), self.value(e.right)
         return bool(
             a < b if e.op == "<" else a <= b if e.op == "<=" else (a == b) == (e.op == "==")
         )
 
-    def same(self, e: tree.Same) -> bool:
+    def _same(self, e: tree.Same) -> bool:
         return bool((self.value(e.left) == self.value(e.right)) != e.negated)
 
-    def conjunction(self, e: tree.And) -> bool:
+    def _conjunction(self, e: tree.And) -> bool:
         return all(self.value(i) for i in e.items)
 
-    def disjunction(self, e: tree.Or) -> bool:
+    def _disjunction(self, e: tree.Or) -> bool:
         return any(self.value(i) for i in e.items)
 
-    def negation(self, e: tree.Not) -> bool:
+    def _negation(self, e: tree.Not) -> bool:
         return not self.value(e.item)
 
-    def implication(self, e: tree.Implies) -> bool:
+    def _implication(self, e: tree.Implies) -> bool:
         left, right = self.value(e.left), self.value(e.right)
         return bool(not left or right)
 
-    def choice(self, e: tree.Choice) -> Any:
+    def _choice(self, e: tree.Choice) -> Any:
         return self.value(e.yes if self.value(e.test) else e.no)
 
-    def is_none(self, e: tree.IsNone) -> bool:
+    def _is_none(self, e: tree.IsNone) -> bool:
         return self.value(e.item) is None
 
-    def some(self, e: tree.Some) -> Any:
+    def _some(self, e: tree.Some) -> Any:
         return self.value(e.item)
 
-    def unwrap(self, e: tree.Unwrap) -> Any:
+    def _unwrap(self, e: tree.Unwrap) -> Any:
         inner = self.value(e.item)
         if inner is None:
             self.broken("none", e.at)
         return inner
 
-    def length(self, e: tree.Len) -> int:
+    def _length(self, e: tree.Len) -> int:
         return len(self.value(e.item))
 
-    def index(self, e: tree.Index) -> Any:
+    def _index(self, e: tree.Index) -> Any:
         item, place = self.value(e.item), self.value(e.index)
         if not 0 <= place < len(item):
             self.broken("index", e.at)
         return item[place]
 
-    def sliced(self, e: tree.Slice) -> Any:
+    def _sliced(self, e: tree.Slice) -> Any:
         item, low, high = self.value(e.item), self.value(e.low), self.value(e.high)
         if not 0 <= low <= high <= len(item):
             self.broken("slice", e.at)
         return item[low:high]
 
-    def field(self, e: tree.Field) -> Any:
+    def _field(self, e: tree.Field) -> Any:
         return self.value(e.item).fields[e.name]
 
-    def item(self, e: tree.Item) -> Any:
+    def _item(self, e: tree.Item) -> Any:
         return self.value(e.item)[e.index]
 
-    def built(self, e: tree.Build) -> Any:
+    def _built(self, e: tree.Build) -> Any:
         items = [self.value(i) for i in e.items]
         if isinstance(e.type, RecordT):
             names = [name for name, _ in e.type.fields]
             return Record(e.type.name, dict(zip(names, items, strict=True)))
         return items if str(e.type).startswith("list") else tuple(items)
 
-    def repeated(self, e: tree.Repeat) -> Any:
+    def _repeated(self, e: tree.Repeat) -> Any:
         item, count = self.value(e.item), self.value(e.count)
         if count > _LONGEST:
             raise Stuck("a very long list")
         return [item] * count
 
-    def concatenated(self, e: tree.Concat) -> Any:
+    def _concatenated(self, e: tree.Concat) -> Any:
         made = self.value(e.left) + self.value(e.right)
         if len(made) > _LONGEST:
             raise Stuck("a very long list")
         return made
 
-    def copied(self, e: tree.Copy) -> Any:
+    def _copied(self, e: tree.Copy) -> Any:
         item = self.value(e.item)
         return item.copy()
 
-    def extreme(self, e: tree.Extreme) -> int:
+    def _extreme(self, e: tree.Extreme) -> int:
         items = [self.value(i) for i in e.items]
-        return min(items) if e.op == "min" else max(items)
+        best: int = min(items) if e.op == "min" else max(items)
+        return best
 
-    def absolute(self, e: tree.Abs) -> int:
-        return abs(self.value(e.item))
+    def _absolute(self, e: tree.Abs) -> int:
+        size: int = abs(self.value(e.item))
+        return size
 
-    def contains(self, e: tree.Contains) -> bool:
+    def _contains(self, e: tree.Contains) -> bool:
         item, key = self.value(e.item), self.value(e.key)
         return key in item
 
-    def lookup(self, e: tree.Lookup) -> Any:
+    def _lookup(self, e: tree.Lookup) -> Any:
         item, key = self.value(e.item), self.value(e.key)
         if e.default is not None:
             default = self.value(e.default)
@@ -212,13 +214,13 @@ class Expressions:
             self.broken("key", e.at)
         return item[key]
 
-    def empty(self, e: tree.Empty) -> Any:
+    def _empty(self, e: tree.Empty) -> Any:
         return {} if str(e.type).startswith("dict") else set()
 
-    def permuted(self, e: tree.Permutation) -> bool:
+    def _permuted(self, e: tree.Permutation) -> bool:
         return Counter(self.value(e.left)) == Counter(self.value(e.right))
 
-    def called(self, e: tree.Call) -> Any:
+    def _called(self, e: tree.Call) -> Any:
         return self.call(e)
 
     def call(self, e: tree.Call) -> Any:
@@ -230,7 +232,8 @@ class Expressions:
         if binder.keys is not None:
             values: Any = sorted(self.value(binder.keys))
         else:
-            assert binder.low is not None and binder.high is not None
+            assert binder.low is not None
+            assert binder.high is not None
             values = range(self.value(binder.low), self.value(binder.high))
         outer = self.env
         self.env = dict(outer)
@@ -243,7 +246,7 @@ class Expressions:
         finally:
             self.env = outer
 
-    def quantified(self, e: tree.Quantifier) -> bool:
+    def _quantified(self, e: tree.Quantifier) -> bool:
         wanted = e.op == "any"
 
         def found(binders: tuple[tree.Binder, ...]) -> bool:
@@ -257,13 +260,13 @@ class Expressions:
 
         return found(e.binders) is wanted
 
-    def summed(self, e: tree.Sum) -> int:
+    def _summed(self, e: tree.Sum) -> int:
         total = 0
         for _ in self.each(e.binder):
             total += self.value(e.body)
         return self.fitting(total, e, "overflow")
 
-    def listed(self, e: tree.Comprehension) -> Any:
+    def _listed(self, e: tree.Comprehension) -> Any:
         return [self.value(e.body) for _ in self.each(e.binder)]
 
 
@@ -274,43 +277,43 @@ def wrapped(number: int, kind: Type) -> int:
 
 
 _EVALUATE: dict[type[tree.Expr], Callable[[Expressions, Any], Any]] = {
-    tree.Lit: Expressions.lit,
-    tree.Var: Expressions.var,
-    tree.Old: Expressions.entry,
-    tree.Bin: Expressions.binary,
-    tree.Bit: Expressions.bits,
-    tree.Neg: Expressions.negative,
-    tree.Inv: Expressions.invert,
-    tree.Convert: Expressions.convert,
-    tree.Wrap: Expressions.wrapped,
-    tree.WrapShl: Expressions.wrapped_shl,
-    tree.Cmp: Expressions.compare,
-    tree.Same: Expressions.same,
-    tree.And: Expressions.conjunction,
-    tree.Or: Expressions.disjunction,
-    tree.Not: Expressions.negation,
-    tree.Implies: Expressions.implication,
-    tree.Choice: Expressions.choice,
-    tree.IsNone: Expressions.is_none,
-    tree.Some: Expressions.some,
-    tree.Unwrap: Expressions.unwrap,
-    tree.Len: Expressions.length,
-    tree.Index: Expressions.index,
-    tree.Slice: Expressions.sliced,
-    tree.Field: Expressions.field,
-    tree.Item: Expressions.item,
-    tree.Build: Expressions.built,
-    tree.Repeat: Expressions.repeated,
-    tree.Concat: Expressions.concatenated,
-    tree.Copy: Expressions.copied,
-    tree.Extreme: Expressions.extreme,
-    tree.Abs: Expressions.absolute,
-    tree.Contains: Expressions.contains,
-    tree.Lookup: Expressions.lookup,
-    tree.Empty: Expressions.empty,
-    tree.Quantifier: Expressions.quantified,
-    tree.Sum: Expressions.summed,
-    tree.Comprehension: Expressions.listed,
-    tree.Permutation: Expressions.permuted,
-    tree.Call: Expressions.called,
+    tree.Lit: Expressions._lit,
+    tree.Var: Expressions._var,
+    tree.Old: Expressions._entry,
+    tree.Bin: Expressions._binary,
+    tree.Bit: Expressions._bits,
+    tree.Neg: Expressions._negative,
+    tree.Inv: Expressions._invert,
+    tree.Convert: Expressions._convert,
+    tree.Wrap: Expressions._wrapped,
+    tree.WrapShl: Expressions._wrapped_shl,
+    tree.Cmp: Expressions._compare,
+    tree.Same: Expressions._same,
+    tree.And: Expressions._conjunction,
+    tree.Or: Expressions._disjunction,
+    tree.Not: Expressions._negation,
+    tree.Implies: Expressions._implication,
+    tree.Choice: Expressions._choice,
+    tree.IsNone: Expressions._is_none,
+    tree.Some: Expressions._some,
+    tree.Unwrap: Expressions._unwrap,
+    tree.Len: Expressions._length,
+    tree.Index: Expressions._index,
+    tree.Slice: Expressions._sliced,
+    tree.Field: Expressions._field,
+    tree.Item: Expressions._item,
+    tree.Build: Expressions._built,
+    tree.Repeat: Expressions._repeated,
+    tree.Concat: Expressions._concatenated,
+    tree.Copy: Expressions._copied,
+    tree.Extreme: Expressions._extreme,
+    tree.Abs: Expressions._absolute,
+    tree.Contains: Expressions._contains,
+    tree.Lookup: Expressions._lookup,
+    tree.Empty: Expressions._empty,
+    tree.Quantifier: Expressions._quantified,
+    tree.Sum: Expressions._summed,
+    tree.Comprehension: Expressions._listed,
+    tree.Permutation: Expressions._permuted,
+    tree.Call: Expressions._called,
 }

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _NO_MEASURE = "write decreases(e) with what gets smaller in each iteration and stays at least 0"
 
 
-def annotations(
+def read_annotations(
     nodes: list[ast.stmt], scope: Scope, *, loop: bool
 ) -> tuple[list[Expr], list[Expr], list[ast.stmt]]:
     """The invariants and measures that begin a body, and the rest of it.
@@ -54,7 +54,8 @@ def annotations(
         if name not in ("invariant", "decreases"):
             break
         at = scope.at(node)
-        assert isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+        assert isinstance(node, ast.Expr)
+        assert isinstance(node.value, ast.Call)
         if name not in scope.names.library:
             raise refuse(at, f"{name} is not imported", f"from certune.contracts import {name}")
         if node.value.keywords or not node.value.args:
@@ -94,7 +95,7 @@ def loop_while(body: Body, node: ast.While) -> Stmt:
     else:
         test = condition(node.test, scope)
     before = set(scope.assigned or ())
-    invariants, measures, rest = annotations(node.body, scope, loop=True)
+    invariants, measures, rest = read_annotations(node.body, scope, loop=True)
     if not measures and not (body.signature_partial):
         with scope.annotating():
             guessed = _measure(condition(node.test, scope))
@@ -182,7 +183,7 @@ def _for(body: Body, node: ast.For, ghost: bool) -> Stmt:
         scope.assigned.update(names)
         if shown:
             scope.assigned.discard(shown)
-    invariants, measures, rest = annotations(node.body, scope, loop=True)
+    invariants, measures, rest = read_annotations(node.body, scope, loop=True)
     if measures:
         raise refuse(at, "decreases in a for loop", "it ends by itself; remove it", "annotation")
     if shown and scope.assigned is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from certune.core.proof import Query
@@ -12,8 +13,9 @@ from certune.verifier.contracts.data import Record
 from certune.verifier.contracts.discharge import Task
 from certune.verifier.contracts.pool import Pool, Request
 from certune.verifier.contracts.prepare import assertions
-from certune.verifier.contracts.report import Limits
+from certune.verifier.contracts.report import Limits, Place
 from certune.verifier.contracts.smtlib import TooLong, Writer
+from certune.verifier.contracts.state import Claim, State
 from certune.verifier.contracts.terms import Term
 from certune.verifier.contracts.types import (
     BoolT,
@@ -152,3 +154,17 @@ def _lengths(entry: dict[str, Value]) -> list[Term]:
         for leaf, name in zip(value.leaves, v.leaf_names(value.type), strict=True)
         if name.endswith((".len", ".size")) and leaf.sort == "Int"
     ]
+
+
+def satisfying(start: State, pool: Pool, limits: Limits) -> list[dict[str, Any]]:
+    """Arguments from models of the precondition: several sizes of lists; none is confirmed."""
+    claim = Claim("", "precondition", Place(1, 1), (), "", tuple(start.known()), t.FALSE)
+    lengths = _lengths(start.entry)
+    tasks = []
+    for mode in ("int", "bv"):
+        for size in range(LONGEST + 1) if lengths else (0,):
+            fixed = (t.eq(lengths[0], t.num(size)),) if lengths else ()
+            facts = (*claim.facts, *fixed)
+            made = replace(claim, facts=facts)
+            tasks.append(Task(made, {}, "int" if mode == "int" else "bv"))
+    return inputs(tasks, start.entry, pool, limits)

@@ -160,7 +160,8 @@ class _Worker:
 
     def ask(self, request: Request, seconds: float) -> Reply | None:
         """The reply; None if it does not come in time."""
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         line = json.dumps(
             {
                 "text": request.query.text.decode(),

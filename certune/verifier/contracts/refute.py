@@ -110,10 +110,13 @@ def shrunk(
             if left < 0:
                 break
             result = outcome(module, function, less, limits, annotations=annotations)
-            if isinstance(result, Broken) and result.kind == broken.kind:
-                if result.blames == broken.blames:
-                    arguments, found = less, True
-                    break
+            if (
+                isinstance(result, Broken)
+                and result.kind == broken.kind
+                and result.blames == broken.blames
+            ):
+                arguments, found = less, True
+                break
     return arguments
 
 

@@ -31,16 +31,57 @@ from certune.verifier.contracts.types import (
 )
 
 BUILTINS = frozenset(
-    ["len", "range", "all", "any", "sum", "min", "max", "abs", "list", "int", "bool", "enumerate", "set", "dict", "tuple"]
+    [
+        "len",
+        "range",
+        "all",
+        "any",
+        "sum",
+        "min",
+        "max",
+        "abs",
+        "list",
+        "int",
+        "bool",
+        "enumerate",
+        "set",
+        "dict",
+        "tuple",
+    ]
 )
 WORDS_OF_CONTRACTS = frozenset(
-    ["require", "ensure", "modifies", "spec", "lemma", "partial", "invariant", "decreases", "ghost", "old", "implies", "permutation"]
+    [
+        "require",
+        "ensure",
+        "modifies",
+        "spec",
+        "lemma",
+        "partial",
+        "invariant",
+        "decreases",
+        "ghost",
+        "old",
+        "implies",
+        "permutation",
+    ]
 )
 LIBRARY = WORDS_OF_CONTRACTS | frozenset(WORDS)
 RESERVED = (
     BUILTINS
     | LIBRARY
-    | frozenset(["dataclass", "dataclasses", "icontract", "deal", "snapshot", "Final", "result", "OLD", "certune"])
+    | frozenset(
+        [
+            "dataclass",
+            "dataclasses",
+            "icontract",
+            "deal",
+            "snapshot",
+            "Final",
+            "result",
+            "OLD",
+            "certune",
+        ]
+    )
 )
 MAX_TUPLE = 8
 
@@ -127,6 +168,7 @@ class Scope:
     uses: set[str] = field(default_factory=set)
     counter: list[int] = field(default_factory=lambda: [0])
     bits: list[bool] = field(default_factory=lambda: [False])
+    spent: list[int] = field(default_factory=lambda: [0])
     annotation: bool = False
     moved: list[str] | None = None
 

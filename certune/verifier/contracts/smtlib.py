@@ -108,8 +108,7 @@ class Writer:
             name = f"d!{len(self.defined)}"
             self.emit(f"(define-fun {name} () {self.sort(term.sort)} {made})")
             made = name
-        if not term.free:
-            self.defined[term] = made
+        self.defined[term] = made
         return made
 
     def _text(self, term: Term) -> str:

@@ -107,7 +107,8 @@ class Specs:
             self.definitions[name] = Definition(name)
         if self.engine.recursive(f):
             return
-        env, variables = {}, []
+        env: dict[str, Value] = {}
+        variables: list[Term] = []
         for p in f.parameters:
             leaves = tuple(
                 t.bound(f"{p.name}{suffix}", sort)

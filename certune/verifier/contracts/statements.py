@@ -82,21 +82,21 @@ class Body:
 
     # -- assignment ---------------------------------------------------------------------------
 
-    def assign(self, node: ast.Assign) -> Stmt:
+    def _assign(self, node: ast.Assign) -> Stmt:
         at = self.scope.at(node)
         if len(node.targets) != 1:
             raise refuse(at, "a = b = …", "one assignment a statement")
         if called_name(node.value) == "ghost":
-            return self.ghost(node.targets[0], node.value, None, node)
+            return self._ghost(node.targets[0], node.value, None, node)
         left = node.targets[0]
         if isinstance(left, ast.Tuple):
-            return self.unpack(left, node)
+            return self._unpack(left, node)
         popped = self.pop(node.value, left, None)
         if popped is not None:
             return popped
-        return self.single(left, node.value, None, node)
+        return self._single(left, node.value, None, node)
 
-    def declared(self, node: ast.AnnAssign) -> Stmt:
+    def _declared(self, node: ast.AnnAssign) -> Stmt:
         at = self.scope.at(node)
         if not isinstance(node.target, ast.Name) or node.value is None or not node.simple:
             raise refuse(at, "a declaration without a value", "write x: int = 0")
@@ -104,17 +104,19 @@ class Body:
         if isinstance(kind, NoneT):
             raise refuse(at, "a variable of type None", "drop it")
         if called_name(node.value) == "ghost":
-            return self.ghost(node.target, node.value, kind, node)
+            return self._ghost(node.target, node.value, kind, node)
         popped = self.pop(node.value, node.target, kind)
         if popped is not None:
             return popped
-        return self.single(node.target, node.value, kind, node)
+        return self._single(node.target, node.value, kind, node)
 
-    def single(self, left: ast.expr, right: ast.expr, kind: Type | None, node: ast.stmt) -> Assign:
+    def _single(self, left: ast.expr, right: ast.expr, kind: Type | None, node: ast.stmt) -> Assign:
         wanted = kind or self.expected(left)
         value = self.value(right, wanted)
         place = self.place(left, kind, value)
-        value = coerce(value, place.type, self.scope.at(right))
+        coerced = coerce(value, place.type, self.scope.at(right))
+        self.check_plain(value, coerced)
+        value = coerced
         self.check_effects(value, place)
         return Assign(self.scope.at(node), (place,), (value,), ghost=self.is_ghostly(place))
 
@@ -124,7 +126,7 @@ class Body:
 
     def value(self, node: ast.expr, wanted: Type | None) -> Expr:
         """A right-hand side: a call with effects is allowed; what is mutable must be fresh."""
-        made = self.effectful(node)
+        made: Expr | None = self.effectful(node)
         if made is None:
             made = expression(node, self.scope, wanted)
         if isinstance(made.type, NoneT) and isinstance(made, Call):
@@ -154,15 +156,22 @@ class Body:
         """The place that a mutable argument is."""
         return target_of(expr)
 
+    def check_plain(self, value: Expr, coerced: Expr) -> None:
+        """Refuse to convert the result of a call with effects in the same statement."""
+        if isinstance(value, Call) and coerced is not value and self.has_effects(value):
+            raise refuse(
+                value.at,
+                f"the result is a {value.type}, a {coerced.type} is wanted",
+                "assign it to a variable of its own type first",
+                "effects",
+            )
+
     def check_effects(self, value: Expr, place: Target) -> None:
         """Refuse ``xs[i] = f(xs)`` where the call changes what the target lies in."""
-        if isinstance(value, Call) and place.steps:
-            signature = self.signature_of(value)
-            if signature is not None and signature.modifies:
-                if any(root_of(a) == place.root for a in value.arguments if is_mutable(a.type)):
-                    raise refuse(
-                        value.at, "the call changes what it is assigned to", "use a variable"
-                    )
+        if not (isinstance(value, Call) and place.steps and self.has_effects(value)):
+            return
+        if any(root_of(a) == place.root for a in value.arguments if is_mutable(a.type)):
+            raise refuse(value.at, "the call changes what it is assigned to", "use a variable")
 
     def signature_of(self, made: Call) -> Signature | None:
         """The signature that a call goes by."""
@@ -171,7 +180,7 @@ class Body:
                 return signature
         return None
 
-    def unpack(self, left: ast.Tuple, node: ast.Assign) -> Assign:
+    def _unpack(self, left: ast.Tuple, node: ast.Assign) -> Assign:
         at = self.scope.at(node)
         if isinstance(node.value, ast.Tuple):
             if len(node.value.elts) != len(left.elts):
@@ -203,7 +212,7 @@ class Body:
         signature = self.signature_of(made)
         return signature is not None and bool(signature.modifies)
 
-    def augmented(self, node: ast.AugAssign) -> Stmt:
+    def _augmented(self, node: ast.AugAssign) -> Stmt:
         at = self.scope.at(node)
         read = ast.copy_location(_as_load(node.target), node.target)
         left, right = expression(read, self.scope), None
@@ -264,7 +273,7 @@ class Body:
             self.scope.assigned.add(name)
         return Target(name, (), known, at)
 
-    def ghost(self, left: ast.expr, right: ast.expr, kind: Type | None, node: ast.stmt) -> Stmt:
+    def _ghost(self, left: ast.expr, right: ast.expr, kind: Type | None, node: ast.stmt) -> Stmt:
         at = self.scope.at(node)
         assert isinstance(right, ast.Call)
         if "ghost" not in self.scope.names.library:
@@ -282,7 +291,7 @@ class Body:
 
     # -- calls, methods -----------------------------------------------------------------------
 
-    def expression_statement(self, node: ast.Expr) -> Stmt:
+    def _expression_statement(self, node: ast.Expr) -> Stmt:
         at = self.scope.at(node)
         value = node.value
         if not isinstance(value, ast.Call):
@@ -293,7 +302,7 @@ class Body:
                 at, f"{name} stands in a wrong place", "first in the body of a loop", "annotation"
             )
         if isinstance(value.func, ast.Attribute):
-            return self.method(value, value.func)
+            return self._method(value, value.func)
         signature = self.scope.names.functions.get(name)
         if signature is None or name in self.scope.variables:
             known = self.scope.names.functions
@@ -308,7 +317,7 @@ class Body:
                 raise refuse(at, "a specification function has no effect", "remove the call")
         return Do(at, made)
 
-    def method(self, node: ast.Call, func: ast.Attribute) -> Stmt:
+    def _method(self, node: ast.Call, func: ast.Attribute) -> Stmt:
         at = self.scope.at(node)
         if func.attr == "pop":
             popped = self.pop(node, None, None)
@@ -355,7 +364,7 @@ class Body:
             raise refuse(at, f"a {source.type.item} for a {place.type}", "same types", "type")
         return Pop(at, source, place)
 
-    def delete(self, node: ast.Delete) -> Stmt:
+    def _delete(self, node: ast.Delete) -> Stmt:
         at = self.scope.at(node)
         if len(node.targets) == 1 and isinstance(node.targets[0], ast.Subscript):
             part = node.targets[0]
@@ -368,13 +377,13 @@ class Body:
 
     # -- control ------------------------------------------------------------------------------
 
-    def assertion(self, node: ast.Assert) -> Stmt:
+    def _assertion(self, node: ast.Assert) -> Stmt:
         if node.msg is not None and not isinstance(node.msg, ast.Constant):
             raise refuse(self.scope.at(node.msg), "a computed message", "a literal, or none")
         with self.scope.annotating():
             return Assert(self.scope.at(node), condition(node.test, self.scope), ghost=True)
 
-    def branch(self, node: ast.If) -> Stmt:
+    def _branch(self, node: ast.If) -> Stmt:
         at, scope = self.scope.at(node), self.scope
         ghost = is_ghost(node, self.lemmas)
         if ghost:
@@ -388,13 +397,10 @@ class Body:
         scope.assigned = set(before)
         orelse = self.block(node.orelse)
         after_else = scope.assigned
-        if after_body is None or after_else is None:
-            scope.assigned = after_else if after_body is None else after_body
-        else:
-            scope.assigned = after_body & after_else
+        scope.assigned = _on_both(after_body, after_else)
         return If(at, test, body, orelse, ghost=ghost)
 
-    def jump(self, node: ast.Break | ast.Continue) -> Stmt:
+    def _jump(self, node: ast.Break | ast.Continue) -> Stmt:
         at = self.scope.at(node)
         if not self.breaks:
             raise refuse(at, "outside of a loop", reason="syntax")
@@ -403,7 +409,7 @@ class Body:
         self.scope.assigned = None
         return Jump(at, "break" if isinstance(node, ast.Break) else "continue")
 
-    def ret(self, node: ast.Return) -> Stmt:
+    def _ret(self, node: ast.Return) -> Stmt:
         at, scope, kind = self.scope.at(node), self.scope, self.signature.result
         if node.value is None or (
             isinstance(kind, NoneT)
@@ -416,7 +422,7 @@ class Body:
             return Return(at, None)
         if isinstance(kind, NoneT):
             raise refuse(at, "a value is returned", "the result is declared as None", "type")
-        value = self.effectful(node.value)
+        value: Expr | None = self.effectful(node.value)
         if value is None:
             scope.moved = []
             value = expression(node.value, scope, kind)
@@ -432,13 +438,21 @@ class Body:
                         at, f"{name!r} would have two owners", "return a copy: xs[:]", "alias"
                     )
         result = coerce(value, kind, at, "returned")
+        self.check_plain(value, result)
         scope.assigned = None
         return Return(at, result)
 
-    def loop(self, node: ast.While | ast.For) -> Stmt:
+    def _loop(self, node: ast.While | ast.For) -> Stmt:
         if node.orelse:
             raise refuse(self.scope.at(node.orelse[0]), "else of a loop", "use a flag", "loop-else")
         return loop_while(self, node) if isinstance(node, ast.While) else loop_for(self, node)
+
+
+def _on_both(one: set[str] | None, two: set[str] | None) -> set[str] | None:
+    """What is assigned after two ways; None is a way that does not go on."""
+    if one is None or two is None:
+        return two if one is None else one
+    return one & two
 
 
 def target_of(expr: Expr) -> Target:
@@ -455,17 +469,17 @@ def _as_load(node: ast.expr) -> ast.expr:
 
 
 _HANDLERS: dict[type[ast.stmt], Callable[..., Stmt]] = {
-    ast.Assign: Body.assign,
-    ast.AnnAssign: Body.declared,
-    ast.AugAssign: Body.augmented,
-    ast.Expr: Body.expression_statement,
-    ast.Delete: Body.delete,
-    ast.Assert: Body.assertion,
-    ast.If: Body.branch,
-    ast.While: Body.loop,
-    ast.For: Body.loop,
-    ast.Break: Body.jump,
-    ast.Continue: Body.jump,
-    ast.Return: Body.ret,
+    ast.Assign: Body._assign,
+    ast.AnnAssign: Body._declared,
+    ast.AugAssign: Body._augmented,
+    ast.Expr: Body._expression_statement,
+    ast.Delete: Body._delete,
+    ast.Assert: Body._assertion,
+    ast.If: Body._branch,
+    ast.While: Body._loop,
+    ast.For: Body._loop,
+    ast.Break: Body._jump,
+    ast.Continue: Body._jump,
+    ast.Return: Body._ret,
 }
 __all__ = ["Body", "mathematical"]

@@ -111,7 +111,7 @@ def _definition(name: str, body: Term, slots: tuple[Term, ...], i: Term) -> Defi
 def _bounds(
     body: Term, ground: Term, variables: tuple[Term, ...], low: Term, high: Term
 ) -> list[Axiom]:
-    """A count lies between 0 and the length of the range; a sum of unsigned words is not negative."""
+    """A count lies between 0 and the length of the range; nothing is known of other sums."""
     if body.op == "ite" and all(a.op == "int" and a.data in (0, 1) for a in body.args[1:]):
         length = t.ite(t.lt(low, high), t.sub(high, low), t.num(0))
         claim = t.and_(t.le(t.num(0), ground), t.le(ground, length))

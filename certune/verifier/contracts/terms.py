@@ -24,13 +24,16 @@ class Term:
     """One node; equal terms are identical. `free` are the names of its free bound variables."""
 
     __slots__ = ("__weakref__", "args", "data", "free", "op", "size", "sort", "view")
+    free: frozenset[str]
+    size: int
+    view: bool
 
     def __init__(self, op: str, args: tuple[Term, ...], data: Any, sort: Sort) -> None:
         self.op = op
         self.args = args
         self.data = data
         self.sort = sort
-        free: frozenset[str] = frozenset().union(*(a.free for a in args)) if args else frozenset()
+        free = frozenset(name for a in args for name in a.free)
         if op == "bound":
             free = frozenset((data,))
         elif op in ("forall", "exists"):

@@ -217,19 +217,17 @@ def _failure(
     """An input that breaks the program; else one that shows an annotation to be wrong."""
     if made.start is None:
         return None
-    found: Failure | None = None
     suggested = models.inputs(tasks[:6], made.start.entry, pool, limits)
-    for annotations in (False, True):
-        if made.function.role != "code" and not annotations:
+    for checked in (False, True):
+        if made.function.role != "code" and not checked:
             continue
         for inputs in (suggested, drawn(run.module, made.function, limits.examples)):
             tried = attempt(
-                run.module, made.function, inputs, limits, run.text, annotations=annotations
+                run.module, made.function, inputs, limits, run.text, annotations=checked
             )
             if tried.failure is not None:
-                found = tried.failure
-                return found
-    return found
+                return tried.failure
+    return None
 
 
 def _report(made: Made, conditions: list[Condition], failure: Failure | None) -> FunctionReport:
