@@ -16,12 +16,13 @@ from dataclasses import dataclass, field
 from certune.core.errors import Crashed, InvalidInput, Unavailable
 from certune.core.run import Ending
 from certune.sandbox.inside.script import pack, unpack
-from certune.sandbox.inside.tool import WANTED
+from certune.sandbox.inside.tool import NOT_STARTED, WANTED
 from certune.sandbox.keeper import Keeper
 from certune.sandbox.model import Ended, Isolation, Launch, Limits
 from certune.sandbox.passing import read_bounded, sealed
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")
+_STATUSES = range(1 << 16)
 DEFAULT = Limits(
     wall_seconds=120.0,
     cpu_seconds=60.0,
@@ -64,7 +65,7 @@ def run(
     Raises:
         InvalidInput: a name is no plain file name.
         Unavailable: the tool is not installed, or no isolation can be had.
-        Crashed: the worker died before the tool was started.
+        Crashed: the tool could not be started.
     """
     for name in (*inputs, *outputs):
         if not _NAME.fullmatch(name):
@@ -103,22 +104,27 @@ def _run(
     if not ended.loaded:
         said = ended.diagnostics.decode(errors="replace").strip().rpartition("\n")[2]
         raise Crashed(f"the tool could not be started: {ended.detail}: {said}"[:500])
-    return _outcome(keeper.level, ended, result, set(outputs))
+    return _outcome(keeper.level, ended, result, set(outputs), limits.output_bytes)
 
 
-def _outcome(level: Isolation, ended: Ended, result: bytes, wanted: set[str]) -> ToolOutcome:
+def _outcome(
+    level: Isolation, ended: Ended, result: bytes, wanted: set[str], most: int
+) -> ToolOutcome:
     files: dict[str, bytes] = {}
     ending, status = ended.ending, -1
     if ending in ("finished", "file-too-large"):
         try:
             told, files = unpack(result)
-            code = int(told)
-            status = os.waitstatus_to_exitcode(code)
-        except (ValueError, KeyError, OverflowError):
+            if told.startswith(NOT_STARTED):
+                raise Crashed(f"the tool was {told.decode(errors='replace')}"[:200])
+            status = os.waitstatus_to_exitcode(_STATUSES.index(int(told)))
+        except (ValueError, KeyError):
             # Only a tool that took over its worker could write anything else.
             ending, files = "failed" if ending == "finished" else ending, {}
         if ending == "finished" and status:
             ending = _of(status)
+        if sum(map(len, files.values())) > most:
+            ending, files = "too-much-output", {}
     return ToolOutcome(
         ending,
         status,

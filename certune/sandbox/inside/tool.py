@@ -2,7 +2,8 @@
 
 Descriptors: the job, and where its result goes. Both are packed as in `script`; the job's program
 is the command, its parts separated by zeros, its inputs the files (and, under `outputs/NAME`, the
-names of what is wanted back). The result's program is the tool's wait status.
+names of what is wanted back). The result's program is the tool's wait status, or that it could
+not be started and why.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from certune.sandbox.inside import status
 from certune.sandbox.inside.script import pack, unpack
 
 WANTED = "outputs/"
+NOT_STARTED = b"not started: "
 _CHUNK = 1 << 20
 
 
@@ -31,14 +33,18 @@ def main(fds: tuple[int, ...]) -> None:
             with open(name, "xb") as file:
                 file.write(content)
     arguments = [os.fsdecode(part) for part in command.split(b"\0")]
-    pid = os.posix_spawn(
-        arguments[0],
-        arguments,
-        {**os.environ, "TMPDIR": os.getcwd(), "HOME": os.getcwd()},
-        file_actions=[(os.POSIX_SPAWN_CLOSE, fd) for fd in (job, result, status.STATUS_FD)],
-        setsigdef=(signal.SIGPIPE,),
-    )
     status.loaded()
+    try:
+        pid = os.posix_spawn(
+            arguments[0],
+            arguments,
+            {**os.environ, "TMPDIR": os.getcwd(), "HOME": os.getcwd()},
+            file_actions=[(os.POSIX_SPAWN_CLOSE, fd) for fd in (job, result, status.STATUS_FD)],
+            setsigdef=(signal.SIGPIPE,),
+        )
+    except OSError as error:
+        os.write(result, pack(NOT_STARTED + str(error.strerror).encode(), {}))
+        return
     _, ended = os.waitpid(pid, 0)
     made = {}
     for name, most in wanted.items():

@@ -111,7 +111,7 @@ def contain_worker(proc: int, folder: str | None, size: int) -> None:
     uid, gid = os.geteuid(), os.getegid()
     call("unshare", sys_.CLONE_NEWUSER | sys_.CLONE_NEWNS)
     _map_oneself(proc, uid, gid)
-    _tmpfs(folder, f"size={max(4096, size)},nr_inodes=16k,mode=700", 0)
+    _tmpfs(folder, f"size={max(4096, size)},nr_inodes=4k,mode=700", 0)
 
 
 def _tmpfs(where: str, options: str, more: int) -> None:

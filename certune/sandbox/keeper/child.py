@@ -81,6 +81,11 @@ class Child:
             self.kill("file-too-large")
         return used
 
+    def strays(self, count: int) -> None:
+        """So many processes were left when it ended: a bomb that choked on its own limit?"""
+        if self._proc >= 0 and count >= self.limits["processes"]:
+            self.killed_for = self.killed_for or "too-many-processes"
+
     def due(self) -> float:
         """When to look at it next, on the monotonic clock."""
         return min(self._deadline, self._look) if not self.killed_for else float("inf")

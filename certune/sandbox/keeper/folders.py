@@ -14,6 +14,8 @@ import stat
 import tempfile
 
 _PREFIX = "certune-toolchain-"
+# No tool needs as many files, and removing them may take a file system milliseconds each.
+_MOST_ENTRIES = 4096
 
 
 class Folders:
@@ -93,8 +95,8 @@ def remove(path: str) -> None:
 
 
 def size(path: str, most: int) -> int:
-    """Bytes on disk below `path`; counting stops beyond `most` bytes or 100,000 entries."""
-    total, left, folders = 0, 100_000, [path]
+    """Bytes on disk below `path`; counting stops beyond `most` bytes or 4,096 entries."""
+    total, left, folders = 0, _MOST_ENTRIES, [path]
     while folders and left > 0 and total <= most:
         try:
             with os.scandir(folders.pop()) as entries:

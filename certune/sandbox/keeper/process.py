@@ -56,6 +56,7 @@ class Keeper:
         poller.register(self.control, select.POLLIN)
         poller.register(self.judge, select.POLLIN)
         try:
+            wire.send(self.control, {"ready": True})
             while True:
                 ready = {fd for fd, _ in poller.poll(self._patience())}
                 if self.judge in ready:
@@ -180,7 +181,7 @@ class Keeper:
             child.kill_group()
         _, status, usage = os.wait4(child.pid, 0)
         if "session" in self.layers and self.may_fork:
-            kill_orphans(self.proc, set(self.children))
+            child.strays(kill_orphans(self.proc, set(self.children)))
         for source in (child.channel, child.pidfd):
             with contextlib.suppress(KeyError):
                 poller.unregister(source)
@@ -213,8 +214,9 @@ def main(arguments: list[str]) -> None:
     """The keeper's process: `arguments` is the number of the socket to the judge."""
     control = socket.socket(fileno=int(arguments[0]))
     try:
-        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-            signal.signal(number, signal.SIG_DFL) if number < 32 else None
+        for number in range(1, 32):
+            if number not in (signal.SIGKILL, signal.SIGSTOP):
+                signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         received = wire.receive(control)
         if received is None:
@@ -222,11 +224,11 @@ def main(arguments: list[str]) -> None:
         settings, (judge,) = received
         proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         keeper = _set_up(control, settings, proc, judge)
-    except Refused as error:
-        wire.send(control, {"failed": str(error), "wall": True})
-        os._exit(1)
     except BaseException as error:  # noqa: BLE001  told to the judge
-        wire.send(control, {"failed": f"{type(error).__name__}: {error}", "wall": False})
+        wall = isinstance(error, Refused)
+        told = str(error) if wall else f"{type(error).__name__}: {error}"
+        with contextlib.suppress(OSError):
+            wire.send(control, {"failed": told, "wall": wall})
         os._exit(1)
     try:
         keeper.serve()
@@ -265,9 +267,7 @@ def _set_up(control: socket.socket, settings: dict[str, Any], proc: int, judge: 
         __import__("certune.sandbox.inside.tool")
     if settings["preload"] and syscalls.threads() != 1:
         raise RuntimeError("a preloaded package started a thread, so that no fork can be locked")
-    keeper = Keeper(control, settings, proc, judge)
-    wire.send(control, {"ready": True})
-    return keeper
+    return Keeper(control, settings, proc, judge)
 
 
 def _guard(first: int, judge: int, control: socket.socket) -> None:
