@@ -56,6 +56,7 @@ class Interpreter(Expressions):
         self.trace: deque[Step] = deque(maxlen=_KEPT_STEPS)
         self.depth = 0
         self.tracing = False
+        self.watch: Callable[[int], None] | None = None
         self.measures: list[tuple[str, tuple[int, ...]]] = []
 
     def accepts(self, function: tree.Function, arguments: Mapping[str, Any]) -> bool:
@@ -279,6 +280,8 @@ class Interpreter(Expressions):
 
     def invariants(self, loop: tree.While | tree.For, kind: str) -> None:
         """The loop's invariants hold now."""
+        if self.watch is not None:
+            self.watch(loop.at.line)
         if not self.annotations:
             return
         before, self.quiet = self.quiet, True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from certune.verifier.contracts import collections_of as lists
@@ -71,7 +72,8 @@ def read_annotations(
             elif not loop or len(node.value.args) != 1:
                 raise refuse(at, "this invariant", "invariant(p) in a loop", "annotation")
             else:
-                invariants.append(condition(_unwrapped(node.value.args[0]), scope))
+                stated = condition(_unwrapped(node.value.args[0]), scope)
+                invariants.append(replace(stated, at=at))
         rest.pop(0)
     return invariants, measures, rest
 

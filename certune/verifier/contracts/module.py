@@ -59,6 +59,7 @@ class Parsed:
     findings: tuple[Finding, ...]
     broken: dict[str, Finding]
     signatures: dict[str, Signature]
+    names: dict[str, Names] = field(default_factory=dict)
 
 
 def parse(source: bytes, filename: str, limits: Limits, imports: Imports | None = None) -> Parsed:
@@ -75,7 +76,7 @@ def parse(source: bytes, filename: str, limits: Limits, imports: Imports | None 
     own = tuple(s.name for s in names.functions.values() if "." not in s.name)
     module = Module(filename, files.functions, names.records, own)
     signatures = {s.name: s for n in files.names.values() for s in n.functions.values()}
-    return Parsed(module, tuple(files.findings), files.broken, signatures)
+    return Parsed(module, tuple(files.findings), files.broken, signatures, files.names)
 
 
 def _file(source: bytes, name: str, files: _Files) -> Names:
