@@ -137,7 +137,7 @@ def test_wrong_schedules_are_refused() -> None:
     with pytest.raises(InvalidInput, match="rank 1 adds to chunk 0, which it does not hold"):
         lower(from_sends(two, [(0, 0, 1, 0, True)]), protocol="LL")
     sends = [(0, 0, 1, 0, True), (1, 1, 0, 0, True)]
-    with pytest.raises(InvalidInput, match="by packets postcondition is refuted: .* twice"):
+    with pytest.raises(InvalidInput, match=r"by packets postcondition is refuted: .* twice"):
         lower(from_sends(Collective("allreduce", 2, 1), sends), protocol="LL")
 
 

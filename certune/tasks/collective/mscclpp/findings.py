@@ -152,9 +152,11 @@ def _balanced(look: Look, program: Program) -> None:
     first: dict[Counter, Where] = {}
     for items in program.items:
         for item in items:
-            sign = {"signal": 1, "release": 1, "data": 1, "wait": -1, "acquire": -1}.get(item.kind)
-            for counter in item.counters if sign else ():
-                given[counter] = given.get(counter, 0) + (sign or 0)
+            if not item.counters:
+                continue
+            sign = -1 if item.kind in ("wait", "acquire") else 1
+            for counter in item.counters:
+                given[counter] = given.get(counter, 0) + sign
                 first.setdefault(counter, item.where)
     for counter, excess in given.items():
         if excess:

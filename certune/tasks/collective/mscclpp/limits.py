@@ -33,9 +33,10 @@ def _flat(block: ThreadBlock) -> Iterator[tuple[str, Operation]]:
 
 
 def _fits(op: Operation, threads: int) -> bool:
-    """Whether `_operation` has nothing to say."""
+    """Whether `_operation` has nothing to say of an operation that is no pipeline."""
     return (
-        len(op.channels) <= min(MAX_CHANNELS_PER_OPERATION, threads)
+        not op.operations
+        and len(op.channels) <= min(MAX_CHANNELS_PER_OPERATION, threads)
         and len(op.semaphores) <= min(MAX_SEMAPHORES, threads)
         and len(op.sources) <= MAX_OPERANDS
         and len(op.destinations) <= MAX_OPERANDS
@@ -72,11 +73,9 @@ def obstacles(plan: Plan) -> Iterator[tuple[int, str]]:
             yield rank, f"rank {rank} has no thread block to launch"
         for number, block in enumerate(gpu.threadblocks):
             where = f"rank {rank}, thread block {number}"
-            if block.expanded > MAX_OPERATIONS:
-                yield (
-                    rank,
-                    f"{where} has {block.expanded} operations; the limit is {MAX_OPERATIONS}",
-                )
+            expanded = block.expanded
+            if expanded > MAX_OPERATIONS:
+                yield rank, f"{where} has {expanded} operations; the limit is {MAX_OPERATIONS}"
             for kind, listed in block.channels.items():
                 if len(listed) > MAX_CHANNELS:
                     yield (
@@ -90,9 +89,9 @@ def obstacles(plan: Plan) -> Iterator[tuple[int, str]]:
                         f"{where} has {len(listed)} remote buffers through {kind} channels; "
                         f"room is for {MAX_CHANNELS}",
                     )
+            if all(_fits(op, plan.threads) for op in block.operations):
+                continue
             for index, op in _flat(block):
-                if _fits(op, plan.threads):
-                    continue
                 for sentence in _operation(op, plan.threads):
                     yield rank, f"{where}, operation {index} ({op.name}): {sentence}"
         for number, channel in enumerate(gpu.switch):

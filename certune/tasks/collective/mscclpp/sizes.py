@@ -119,8 +119,9 @@ def scope(plan: Plan) -> Scope:
     # Offsets are unsigned 32-bit numbers of bytes.
     largest = (2**32 - 1) // longest // plan.alignment * plan.alignment
     scratch = max(gpu.scratch_chunks for gpu in plan.gpus)
-    cut = {op.group[1] for op, _ in _data(plan) for x in op.sources if x.size % op.group[1]}
-    cut |= {op.group[1] for op, _ in _data(plan) for x in op.destinations if x.size % op.group[1]}
+    grouped = [op for op, _ in _data(plan) if op.group[1] > 1]
+    cut = {op.group[1] for op in grouped for x in op.sources if x.size % op.group[1]}
+    cut |= {op.group[1] for op in grouped for x in op.destinations if x.size % op.group[1]}
     if any(op.operations for gpu in plan.gpus for tb in gpu.threadblocks for op in tb.operations):
         return _pipelined(plan, largest * chunks)
     if plan.reuse_resources and scratch:
@@ -130,10 +131,7 @@ def scope(plan: Plan) -> Scope:
         least = plan.alignment
         return Scope((Case(1, 1),), True, least * chunks, largest * chunks)
     single = all(
-        x.size == 1
-        for op, _ in _data(plan)
-        for x in op.sources + op.destinations
-        if x.size % op.group[1]
+        x.size == 1 for op in grouped for x in op.sources + op.destinations if x.size % op.group[1]
     )
     most = max(cut)
     if single and len(cut) == 1:

@@ -99,7 +99,7 @@ def _chains(
     for block, items in enumerate(program.items):
         for number, item in enumerate(items):
             signals = item.kind == "data" and "signal" in kinds
-            if item.kind in kinds or signals:
+            if item.counters and (item.kind in kinds or signals):
                 for slot, counter in enumerate(item.counters):
                     chains[counter][block].append((number, slot))
     return chains
@@ -271,29 +271,24 @@ def build_graph(execution: Execution) -> tuple[Graph, dict[int, list[Where]]]:
         own: tuple[int, int] | None = None
         if event[0] == "boundary":
             block, boundary = event[1], event[2]
-            latest[block] = number
             own = (block, boundary + 1)
             if boundary:
                 heard = [x for x in inside.pop(block, {}).values() if x not in unmoved]
                 # Each of these comes after the boundary before.
-                heard = heard or [graph.boundary[block, boundary - 1]]
-                edges += [(node, True) for node in heard]
-                edges += [(node, False) for node in sorted(packets.get(number, ()))]
+                edges = [(node, True) for node in heard or (latest[block],)]
+                if number in packets:
+                    edges += [(node, False) for node in sorted(packets[number])]
+            latest[block] = number
             if block in joined:
                 edges.append((joined.pop(block), True))
         elif event[0] == "slot":
             block, at, slot = event[1], event[2], event[3]
             item = program.items[block][at]
             before = inside[block].get(slot, -1)
-            if before < 0:
-                before = graph.boundary[block, graph.segments[block].begins[at]]
-                fresh = True
-            else:
-                fresh = before in unmoved
             others = seen.get((block, at, slot), ())
-            edges = [(before, True), *others]
-            if fresh and not others:
+            if not others and (before < 0 or before in unmoved):
                 unmoved.add(number)
+            edges = [(latest[block] if before < 0 else before, True), *others]
             inside[block][slot] = number
             if (block, at, slot) in graph.proxy:
                 key = (block, item.ports[slot])

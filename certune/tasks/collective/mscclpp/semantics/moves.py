@@ -215,7 +215,8 @@ class Translation:
             raise Strays("an operand that must be local is not")
         if operand.buffer != "s":
             self.departs("the executor reads packets from scratch, whatever buffer is named")
-        return self.local(replace(operand, buffer="s"), units, packet=True)
+            operand = replace(operand, buffer="s")
+        return self.local(operand, units, packet=True)
 
     def remote(self, operand: Operand, units: int, *, packet: bool = False) -> Region:
         """An operand in another rank's memory."""
@@ -284,21 +285,25 @@ class Translation:
 
         Where there are too few it takes zeros for what is missing.
         """
+        given = self.op.sources, self.op.destinations
         kept: list[tuple[Operand, ...]] = []
         for operands, allowed in (
             (self.op.sources, sources),
             (self.op.destinations, destinations),
         ):
             wanted = range(allowed, allowed + 1) if isinstance(allowed, int) else allowed
+            if len(operands) in wanted:
+                kept.append(operands)
+                continue
             said = f"{self.op.name} with {len(operands)} operands on one side"
             if len(operands) < wanted.start:
                 raise Strays(f"{said}; the executor looks at {wanted.start}")
-            if len(operands) >= wanted.stop and not isinstance(allowed, int):
+            if not isinstance(allowed, int):
                 raise Unmodelled(said)
-            if len(operands) >= wanted.stop:
-                self.departs(f"{said}; the executor looks at {allowed}")
-            kept.append(operands[: wanted.stop - 1])
-        self.op = replace(self.op, sources=kept[0], destinations=kept[1])
+            self.departs(f"{said}; the executor looks at {allowed}")
+            kept.append(operands[:allowed])
+        if (kept[0], kept[1]) != given:
+            self.op = replace(self.op, sources=kept[0], destinations=kept[1])
 
     def bound_switch(self, operand: Operand) -> tuple[SwitchChannel, list[tuple[int, Buffer]]]:
         """The switch channel of an operand and the (rank, buffer) that it reaches."""

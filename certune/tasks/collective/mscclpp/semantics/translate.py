@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from certune.tasks.collective.mscclpp.plan import Operand, Operation
@@ -125,7 +125,7 @@ def _get(t: Translation) -> None:
         )
 
 
-def _first(t: Translation) -> list[Operand]:
+def _first(t: Translation) -> Sequence[Operand]:
     """The sources of a put, all in the buffer of the first."""
     sources = t.op.sources
     if any(source.reference != "local" for source in sources):
@@ -134,7 +134,8 @@ def _first(t: Translation) -> list[Operand]:
         if t.actor.space.scratch_units != t.actor.space.units:
             raise Unmodelled(f"{t.op.name} from several buffers where scratch is shorter")
         t.departs(f"{t.op.name} takes the buffer of its first source for all")
-    return [replace(source, buffer=sources[0].buffer) for source in sources]
+        return [replace(source, buffer=sources[0].buffer) for source in sources]
+    return sources
 
 
 def _as_many(t: Translation) -> None:
