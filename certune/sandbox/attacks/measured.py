@@ -12,7 +12,7 @@ import ast
 import re
 import secrets
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -27,7 +27,6 @@ from certune.sandbox.measuring import (
     Buffer,
     Cheated,
     Fault,
-    Go,
     Program,
     WrongResult,
     mismatch,
@@ -136,17 +135,14 @@ def _outcome(fault: object) -> str:
     return "wrong" if isinstance(fault, WrongResult) else "died"
 
 
-def _middle(blocks: Sequence[Block], clock: Callable[[Go], float]) -> float:
-    """The median "go" of all blocks, in seconds; single calls are in a list of their own."""
-    return statistics.median(clock(go) for block in blocks for go in block.gos)
+def _wall(blocks: Sequence[Block]) -> float:
+    """The median window in seconds, single calls left out."""
+    return statistics.median(go.wall_seconds for block in blocks for go in block.gos)
 
 
-def _wall(go: Go) -> float:
-    return go.wall_seconds
-
-
-def _cpu(go: Go) -> float:
-    return go.cpu_seconds
+def _cpu(blocks: Sequence[Block]) -> float:
+    """All CPU seconds: whoever works at another time has worked."""
+    return sum(go.cpu_seconds for block in blocks for go in (*block.gos, *block.lone))
 
 
 class Ring:
@@ -198,8 +194,8 @@ class Ring:
                 return _stopped(attack, block)
             ours.append(honest)
             theirs.append(block)
-        wall = _middle(ours, _wall) / _middle(theirs, _wall)
-        cpu = _middle(ours, _cpu) / _middle(theirs, _cpu)
+        wall = _wall(ours) / _wall(theirs)
+        cpu = _cpu(ours) / _cpu(theirs)
         outcome = "faster" if min(wall, cpu) >= GAIN else "powerless"
         said = bout.close().diagnostics
         detail = f"{wall:.2f} times as fast by the clock, {cpu:.2f} by CPU time"

@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from certune.sandbox.measuring.outcome import Cheated, Go
 
 # A worker that has answered still returns from the call that sent the reply, and is stopped and
-# let run by signals. An honest one needs a few microseconds for that; this much is let pass a
-# "go", and never more than the last.
-BASE_SECONDS = 30e-6
+# let run by signals. That takes an honest one a few microseconds, on a busy machine tens: there
+# the caches are cold, and the kernel charges interrupts, and the time for which a host takes a
+# virtual core away, to who runs. Under four busy loops 3 of 5,000 "go"s hid more than BASE_SECONDS.
+BASE_SECONDS = 100e-6
 SHARE = 0.05
 MOST_SECONDS = 200e-6
-# The kernel charges interrupts, and the time for which a host takes a virtual core away, to who
-# runs: under load this hits an honest worker behind its reply in about one "go" of 200. Hence only
-# who hides work again and again is refused; and what is hidden is charged in any case.
+# Refused is only who hides work most of the time, or more than is let pass on average over many a
+# "go": the kernel's clock of a worker that somehow runs on is brought up to date but every few
+# milliseconds. What is hidden is charged in any case, so that nobody gains by it on both clocks.
 _FEWEST = 3
-_SOME = 0.25
+_MOSTLY = 0.5
+_MANY = 20
 # An honest worker of one thread gives the CPU away twice a "go": to wait for it, and when it is
 # stopped. The rest is for page faults and for what libraries do now and then.
 _GIVEN_AWAY = 2
@@ -63,17 +65,20 @@ def hides(go: Go) -> bool:
 def hidden_work(gos: Sequence[Go]) -> Cheated | None:
     """Whether so many of these hide work that it is no accident."""
     hiding = [go for go in gos if hides(go)]
-    if len(hiding) < max(_FEWEST, _SOME * len(gos)):
+    mostly = len(hiding) >= _FEWEST and len(hiding) > _MOSTLY * len(gos)
+    hidden = sum(go.hidden_seconds for go in gos)
+    limit = sum(allowed(go.wall_seconds) for go in gos)
+    if not mostly and (len(gos) < _MANY or hidden <= limit):
         return None
     return Cheated(
         "hidden-work",
         {
             "gos": len(gos),
             "hiding": len(hiding),
-            "hidden_seconds": sum(go.hidden_seconds for go in hiding),
-            "allowed_seconds": sum(allowed(go.wall_seconds) for go in hiding),
-            "wall_seconds": sum(go.wall_seconds for go in hiding),
-            "cpu_seconds": sum(go.cpu_seconds for go in hiding),
+            "hidden_seconds": hidden,
+            "allowed_seconds": limit,
+            "wall_seconds": sum(go.wall_seconds for go in gos),
+            "cpu_seconds": sum(go.cpu_seconds for go in gos),
         },
     )
 

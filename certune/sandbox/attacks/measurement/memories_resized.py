@@ -2,7 +2,7 @@
 
 Tries: cuts the shared memories to nothing, punches holes into them and discards their pages, so
   that the judge is killed when it reads them or finds nothing to check.
-Stopped as: wrong
+Stopped as: wrong, died
 """
 
 import ctypes
