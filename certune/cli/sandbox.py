@@ -43,6 +43,7 @@ def selftest(
     only: Annotated[
         list[str] | None, typer.Option("--only", help="This attack alone; may be repeated.")
     ] = None,
+    toolchain: Annotated[bool, typer.Option(help="Also attack by way of compilers.")] = True,
     measurement: Annotated[
         bool, typer.Option(help="Also attack what is measured, at confined and above.")
     ] = True,
@@ -75,7 +76,12 @@ def selftest(
     reports = []
     for one in chosen:
         report = test.run(
-            one, without=missing, attacks=attacks, measurement=measurement, progress=progress
+            one,
+            without=missing,
+            attacks=attacks,
+            toolchain=toolchain,
+            measurement=measurement,
+            progress=progress,
         )
         if report.unavailable and level:
             raise Unavailable(f"level {one.word} cannot be had: {report.unavailable}")
@@ -102,7 +108,8 @@ def _named(word: str, known: dict[str, Any], what: str) -> Any:
 
 def _line(finding: Finding) -> str:
     why = "; ".join(plain(reason)[:160] for reason in finding.reasons)
-    return f"  {finding.held.value:<13} {finding.attack} ({finding.way}){': ' if why else ''}{why}"
+    name = f"{finding.kind}/{finding.attack} ({finding.way})"
+    return f"  {finding.held.value:<13} {name}{': ' if why else ''}{why}"
 
 
 def _tell(report: AtLevel, verbose: bool) -> None:

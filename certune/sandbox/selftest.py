@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import chain
 from typing import Literal
 
 from certune.core.errors import InfrastructureError, InvalidInput, Unavailable, nearest
@@ -48,7 +49,7 @@ class Finding:
     held: Held
     reasons: tuple[str, ...]
     attempts: int
-    kind: Literal["containment", "measurement"] = "containment"
+    kind: Literal["containment", "toolchain", "measurement"] = "containment"
 
 
 @dataclass(frozen=True)
@@ -113,25 +114,31 @@ def run(
     without: Iterable[Layer] = (),
     attacks: Sequence[Attack] | None = None,
     ways: Sequence[str] = WAYS,
+    toolchain: bool = False,
     measurement: bool = False,
     progress: Callable[[Finding], None] | None = None,
 ) -> AtLevel:
     """Run the attacks at one level, with the layers `without` switched off.
 
     `attacks` None is every one for this machine. `ways`: "fresh" workers are exec'd, "warm" ones
-    forked from a template. `measurement` adds the attacks on measuring, which are made at levels
-    that hold, with all layers.
+    forked from a template. `toolchain` adds the attacks by way of tools, `measurement` those on
+    measuring, which are made at levels that hold, with all layers.
 
     Raises:
         InfrastructureError: the attacks could not be prepared.
     """
     begun = time.monotonic()
     missing = frozenset(without)
+    whole = attacks is None and not missing
     words = tuple(sorted(layer.value for layer in missing))
     findings = []
-    measured = measurement and attacks is None and not missing and level >= Isolation.CONFINED
     try:
-        for found in _all(level, missing, attacks, ways, measured=measured):
+        parts = [_contained(level, missing, attacks, ways)]
+        if toolchain and whole:
+            parts.append(_by_tools(level))
+        if measurement and whole and level >= Isolation.CONFINED:
+            parts.append(_measured(level))
+        for found in chain.from_iterable(parts):
             findings.append(found)
             if progress is not None:
                 progress(found)
@@ -140,13 +147,11 @@ def run(
     return AtLevel(level, words, tuple(findings), time.monotonic() - begun)
 
 
-def _all(
+def _contained(
     level: Isolation,
     missing: frozenset[Layer],
     attacks: Sequence[Attack] | None,
     ways: Sequence[str],
-    *,
-    measured: bool,
 ) -> Iterator[Finding]:
     made = catalogue.containment() if attacks is None else attacks
     with Bait(LIMITS) as bait, _Keepers(level, missing) as keepers:
@@ -156,9 +161,6 @@ def _all(
                 continue
             for way in ways:
                 yield _finding(attack, way, level, _tries(keepers, bait, attack, way))
-    if measured:
-        with Keeper(level) as keeper:
-            yield from _measured(keeper)
 
 
 class _Keepers:
@@ -219,7 +221,30 @@ def _finding(attack: Attack, way: str, level: Isolation, tries: Iterator[Try]) -
     return Finding(attack.name, attack.title, way, held, unique, attempts)
 
 
-def _measured(keeper: Keeper) -> Iterator[Finding]:
+def _by_tools(level: Isolation) -> Iterator[Finding]:
+    from certune.sandbox.attacks import tools
+
+    with Bait(tools.TOOL_LIMITS) as bait, Keeper(level, profile="toolchain") as keeper:
+        for tried in tools.run(keeper, bait):
+            held = Held.HELD if tried.attempts and not tried.broken else Held.NOT_TRIED
+            reasons = (*tried.reasons, *([tried.broken] if tried.broken else []))
+            yield Finding(
+                tried.attack.name,
+                tried.attack.title,
+                "warm",
+                Held.ESCAPED if tried.reasons else held,
+                reasons,
+                tried.attempts,
+                "toolchain",
+            )
+
+
+def _measured(level: Isolation) -> Iterator[Finding]:
+    with Keeper(level) as keeper:
+        yield from _measured_in(keeper)
+
+
+def _measured_in(keeper: Keeper) -> Iterator[Finding]:
     from certune.sandbox.attacks.measured import Ring
     from certune.sandbox.attacks.measured import attacks as on_measurement
 

@@ -26,6 +26,7 @@ from certune.sandbox.attacks.prey import Prey
 from certune.sandbox.model import Limits
 
 _VARIABLE = "CERTUNE_SELFTEST_SECRET"
+_MARK = "certune-secret-"
 _UNTOUCHED = b"untouched\n"
 _KEPT = {"kept": b"one", "kept-too": b"two", "other": b"three"}
 _MODE = 0o666
@@ -47,6 +48,7 @@ SECRETS = {
     "queue": "the judge's message queue",
     "key": "a key in the judge's key ring",
     "shared": "the judge's named shared memory",
+    "neighbour": "what a neighbouring worker wrote to its standard error",
 }
 
 
@@ -59,7 +61,7 @@ class Bait(AbstractContextManager["Bait"]):
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.secrets = {name: f"certune-secret-{random.token_hex(8)}" for name in SECRETS}
+        self.secrets = {name: _MARK + random.token_hex(8) for name in SECRETS}
         self._undo = ExitStack()
 
     def __enter__(self) -> Bait:
@@ -152,6 +154,7 @@ class Bait(AbstractContextManager["Bait"]):
         root = self.root
         return {
             "nonce": nonce,
+            "mark": _MARK[::-1],
             "left_key": left_key,
             "variable": _VARIABLE,
             "judge": os.getpid(),

@@ -10,7 +10,17 @@ from importlib.resources import files
 from certune.core.errors import InvalidInput
 
 _FIELD = re.compile(r"^([A-Z][A-Za-z ]{2,15}): (.*)$")
-_KNOWN = {"Tries", "Escape", "Held by", "Promised from", "Runs", "Variants", "Preloads", "Machine"}
+_KNOWN = {
+    "Tries",
+    "Escape",
+    "Held by",
+    "Promised from",
+    "Runs",
+    "Variants",
+    "Preloads",
+    "Machine",
+    "Beside",
+}
 
 
 @dataclass(frozen=True)
@@ -19,7 +29,7 @@ class Attack:
 
     `variants` are run one by one (one empty variant when there is none), each `runs` times;
     `preloads` are modules that the keeper is asked to import before it locks; `machine` is the
-    one machine type that the script is for, if any.
+    one machine type that the script is for, if any; `neighbour` asks for an honest worker beside.
     """
 
     name: str
@@ -33,6 +43,7 @@ class Attack:
     variants: tuple[str, ...] = ("",)
     preloads: tuple[str, ...] = ()
     machine: str = ""
+    neighbour: bool = False
 
 
 def parse(name: str, source: str) -> Attack:
@@ -74,6 +85,7 @@ def parse(name: str, source: str) -> Attack:
         variants=tuple(fields.get("Variants", "").split()) or ("",),
         preloads=tuple(fields.get("Preloads", "").split()),
         machine=fields.get("Machine", ""),
+        neighbour="Beside" in fields,
     )
 
 

@@ -9,6 +9,7 @@ import secrets
 import select
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,13 @@ _GRACE = 2.0  # seconds after its limits in which a run has to be over
 _LISTEN = 0.5  # seconds in which what was left of it may be heard after its end
 _MOST_BYTES = 4 * 2**20
 _MOST_TRIES = 24
+_NEIGHBOUR = """
+import os, time
+from certune.sandbox.attacks.kit import aim, say
+os.write(2, aim["secret"].encode())
+say("said")
+time.sleep(2)
+"""
 
 
 @dataclass
@@ -99,7 +107,8 @@ def _single(
     begun = time.monotonic()
     order = {"name": attack.name, "source": attack.source, "aim": aim}
     try:
-        heard = _hear(keeper, json.dumps(order).encode(), fresh=fresh)
+        with _beside(keeper, bait if attack.neighbour else None):
+            heard = _hear(keeper, json.dumps(order).encode(), fresh=fresh)
     except InfrastructureError as error:
         # The attack made the judge's own side fail, or the sandbox does not work at all.
         what = f"the judge's side failed: {type(error).__name__}: {error}"
@@ -155,7 +164,38 @@ def _read(heard: _Heard, bait: Bait, nonce: str) -> tuple[Try, bool]:
     return tried, done
 
 
+@contextmanager
+def _beside(keeper: Keeper, bait: Bait | None) -> Iterator[None]:
+    """An honest worker that says a secret on its standard error and is still there."""
+    if bait is None:
+        yield
+        return
+    order = {
+        "name": "neighbour",
+        "source": _NEIGHBOUR,
+        "aim": {"secret": bait.secrets["neighbour"], "nonce": "neighbour"},
+    }
+    listen, worker = _started(keeper, json.dumps(order).encode(), fresh=True)
+    try:
+        os.read(listen, 1)  # it has said it
+        time.sleep(0.05)  # and the keeper has read it
+        yield
+    finally:
+        worker.kill()
+        os.close(listen)
+
+
 def _hear(keeper: Keeper, order: bytes, *, fresh: bool) -> _Heard:
+    listen, worker = _started(keeper, order, fresh=fresh)
+    try:
+        return _follow(worker, listen)
+    finally:
+        worker.kill()
+        os.close(listen)
+
+
+def _started(keeper: Keeper, order: bytes, *, fresh: bool) -> tuple[int, Worker]:
+    """A worker on `order`, and where its report is read."""
     source, told = os.pipe()
     listen, report = os.pipe()
     try:
@@ -165,7 +205,7 @@ def _hear(keeper: Keeper, order: bytes, *, fresh: bool) -> _Heard:
         os.close(told)
         told = -1
         launch = Launch("attack", keeper.level, LIMITS, fds=(source, report), fresh=fresh)
-        worker = keeper.start(launch)
+        return listen, keeper.start(launch)
     except BaseException:
         os.close(listen)
         raise
@@ -173,11 +213,6 @@ def _hear(keeper: Keeper, order: bytes, *, fresh: bool) -> _Heard:
         for fd in (source, report, told):
             if fd >= 0:
                 os.close(fd)
-    try:
-        return _follow(worker, listen)
-    finally:
-        worker.kill()
-        os.close(listen)
 
 
 def _follow(worker: Worker, listen: int) -> _Heard:
