@@ -85,7 +85,7 @@ def test_variables_of_the_judge_are_not_there(keeper, monkeypatch):
 
 def test_walls_hold(keeper):
     script = """
-touch /tmp/left && echo tmp; touch /left && echo root; cat /etc/passwd && echo passwd
+(: > /tmp/left) && echo tmp; (: > /left) && echo root; cat /etc/passwd && echo passwd
 cp /bin/true here && ./here && echo executed; kill -9 $PPID && echo killed; nice -n -5 true
 setsid true && echo session; ls /home && echo home; unshare -Ur true && echo namespaces
 """
@@ -122,6 +122,57 @@ setsid true && echo session; ls /home && echo home; unshare -Ur true && echo nam
 def test_endings_have_names(keeper, script, limits, ending):
     outcome = shell(keeper, script, **limits)
     assert outcome.ending == ending, outcome
+
+
+@pytest.mark.parametrize("way", ["held", "mapped"])
+def test_files_without_a_name_count_as_well(keeper, way):
+    source = b"""
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+    static char block[1 << 19];
+    for (int i = 0; i < 40; i++) {
+        char name[9];
+        sprintf(name, "f%d", i);
+        int fd = open(name, O_CREAT | O_RDWR, 0600);
+        unlink(name);
+        if (argv[1][0] == 'h') { if (write(fd, block, sizeof block) < 0) return 1; continue; }
+        if (ftruncate(fd, sizeof block)) return 1;
+        char *at = mmap(0, sizeof block, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        memset(at, 1, sizeof block);
+        close(fd);
+    }
+    sleep(1);
+    return 0;
+}
+"""
+    built = run(["gcc", "-o", "fill", "fill.c"], {"fill.c": source}, ["fill"], keeper=keeper)
+    assert built.ending == "finished", built.diagnostics
+    limits = replace(DEFAULT, file_bytes=1 << 20)
+    # Programs of one's own cannot be executed; the loader maps one, which is no more than that.
+    loader = next(str(path) for path in sorted(Path("/lib64").glob("ld-linux*")))
+    outcome = run([loader, "./fill", way], dict(built.outputs), [], limits, keeper=keeper)
+    # A folder in memory is simply full: an error, or SIGBUS.
+    assert outcome.ending in ("file-too-large", "killed", "failed"), outcome
+
+
+def test_a_plain_users_files_keep_their_modes_and_times(keeper, tmp_path):
+    tmp_path.chmod(0o755)
+    kept = tmp_path / "kept"
+    kept.write_text("kept")
+    kept.chmod(0o666)
+    before = kept.stat()
+    shell(keeper, f"chmod 000 {kept}; touch -d 2001-01-01 {kept}; truncate -s 0 {kept}")
+    after = kept.stat()
+    assert (after.st_mode, after.st_mtime_ns, after.st_size) == (
+        before.st_mode,
+        before.st_mtime_ns,
+        before.st_size,
+    )
 
 
 def test_outputs_are_plain_files_and_bounded(keeper):

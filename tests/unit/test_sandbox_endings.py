@@ -26,6 +26,7 @@ EXITED = {code: code << 8 for code in (0, 1, 70)}
         (signal.SIGKILL, b"L", "", 0.1, "killed"),
         (signal.SIGKILL, b"L", "", 5.0, "out-of-cpu"),
         (signal.SIGXCPU, b"L", "", 5.0, "out-of-cpu"),
+        (signal.SIGXCPU, b"L", "", 0.1, "killed"),  # its own doing
         (signal.SIGXFSZ, b"L", "", 0.1, "file-too-large"),
         (signal.SIGSEGV | 0x80, b"L", "", 0.1, "killed"),
         (signal.SIGKILL, b"L", "out-of-time", 0.1, "out-of-time"),

@@ -154,6 +154,15 @@ def test_a_toolchain_starts_processes_but_no_namespaces_sockets_or_kills(machine
     for name in ("socket", "socketpair", "ptrace", "memfd_create", "kill", "setsid", "execveat"):
         assert answer(machine, rules, name, 1) == bpf.EPERM
     assert answer(machine, rules, "prlimit64", PID) == bpf.EPERM
+    for locking in (5, 6, 7, 37):
+        assert answer(machine, rules, "fcntl", 0, locking) == bpf.EPERM
+    # Landlock covers neither, on any of the user's files; without version 3 not even truncate.
+    assert answer(machine, rules, "truncate") == bpf.EPERM
+    pretended = bpf.compile_filter(rules, allowed.REFUSED_TO_TOOLS, machine)
+    for name in ("chmod", "fchmod", "fchmodat", "utimensat", "flock"):
+        if (call := number(name, machine)) is not None:
+            assert run(pretended, machine, call) == 0
+    assert run(pretended, machine, number("clone", machine), 0x1000_0011) == bpf.EAGAIN
 
 
 def test_devices_may_be_told_what_to_do_and_nothing_is_created(machine):

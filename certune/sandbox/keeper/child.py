@@ -10,10 +10,9 @@ import socket
 import time
 from typing import Any
 
-from certune.sandbox.inside import status as said
-from certune.sandbox.keeper import endings, wire
+from certune.sandbox.keeper import wire
 from certune.sandbox.keeper.descendants import children, kill_orphans, tree
-from certune.sandbox.keeper.folders import size
+from certune.sandbox.keeper.folders import size, unlinked
 
 _KEPT = 32 * 1024
 _LEAST_PAUSE = 0.01
@@ -32,6 +31,7 @@ class Child:
         told: int,
         limits: dict[str, Any],
         uid: int | None,
+        null: int,
     ) -> None:
         self.pid = pid
         self.pidfd = pidfd
@@ -46,7 +46,8 @@ class Child:
         self._used = 0.0
         self.killed_for = ""
         self._heard = 0
-        self._kept = bytearray()
+        self._null = null
+        self.said = os.memfd_create("said", os.MFD_CLOEXEC)
         self._deadline = time.monotonic() + limits["wall_seconds"]
         self._look = time.monotonic() + self._pause(0.0)
         # The kernel's CPU clock of a process: clock_getcpuclockid(3).
@@ -71,15 +72,21 @@ class Child:
         if outer is None:
             return 0.0
         most, threads = self.limits["processes"], self.limits["threads"]
-        count, running, used = tree(self._proc, outer, most + 1)
+        found, running, used = tree(self._proc, outer, most + 1)
         self._used = max(self._used, used)
         # The worker itself, which only waits, is none of the tool's. Who leaves the tree is lost.
         strays = kill_orphans(self._proc, known)
-        if count - 1 + strays > most or (threads > 1 and running > most + 2 * threads):
+        if len(found) - 1 + strays > most or (threads > 1 and running > most + 2 * threads):
             self.kill("too-many-processes")
-        if self.folder and size(self.folder, self.limits["file_bytes"]) > self.limits["file_bytes"]:
+        if self.folder and self._written(found) > self.limits["file_bytes"]:
             self.kill("file-too-large")
         return used
+
+    def _written(self, processes: list[str]) -> int:
+        nameless: dict[tuple[int, int], int] = {}
+        for one in processes:
+            nameless |= unlinked(self._proc, one, self.folder)
+        return size(self.folder, self.limits["file_bytes"]) + sum(nameless.values())
 
     def strays(self, count: int) -> None:
         """So many processes were left when it ended: a bomb that choked on its own limit?"""
@@ -107,16 +114,20 @@ class Child:
             self.kill("out-of-time")
 
     def read(self) -> bool:
-        """Take what it says on standard error; False when nobody can say any more."""
+        """Take what it says on standard error; False when nobody can say any more.
+
+        No byte of it comes into this process's own memory, which the next warm worker will have.
+        """
         while True:
+            left = _KEPT - self._heard
+            sink, most = (self.said, left) if left > 0 else (self._null, 1 << 20)
             try:
-                data = os.read(self.diagnostics_fd, 65536)
+                count = os.splice(self.diagnostics_fd, sink, most)
             except BlockingIOError:
                 return True
-            if not data:
+            if not count:
                 return False
-            self._heard += len(data)
-            self._kept += data[: max(0, _KEPT - len(self._kept))]
+            self._heard += count
             if self._heard > self.limits["output_bytes"]:
                 self.kill("too-much-output")
                 return True
@@ -134,26 +145,15 @@ class Child:
 
     def finish(self, status: int, usage: resource.struct_rusage) -> None:
         """Report how it ended to the judge, and forget it."""
-        try:
-            told = os.read(self.told, 4096)
-        except BlockingIOError:
-            told = b""
-        cpu = max(self._used, usage.ru_utime + usage.ru_stime)
-        ending = endings.ending(status, told, self.killed_for, cpu, self.limits["cpu_seconds"])
-        detail = endings.detail(status, self.killed_for)
-        if told.startswith(said.FAILED_TO_START):
-            detail = told[1:].decode(errors="replace")
         message = {
-            "ending": ending,
-            "loaded": said.LOADED in told and not told.startswith(said.FAILED_TO_START),
-            "status": status,
-            "cpu_seconds": cpu,
+            "ended": status,
+            "killed_for": self.killed_for,
+            "most_cpu": self.limits["cpu_seconds"],
+            "cpu_seconds": max(self._used, usage.ru_utime + usage.ru_stime),
             "peak_bytes": usage.ru_maxrss * 1024,
-            "detail": detail,
-            "diagnostics": self._kept.decode("latin-1"),
         }
         with contextlib.suppress(OSError):  # the judge may not care any more
-            wire.send(self.channel, message)
+            wire.send(self.channel, message, (self.told, self.said))
         self.channel.close()
-        for fd in (self.pidfd, self.diagnostics_fd, self.told):
+        for fd in (self.pidfd, self.diagnostics_fd, self.told, self.said):
             os.close(fd)

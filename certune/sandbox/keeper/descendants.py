@@ -21,15 +21,16 @@ def children(proc: int) -> list[tuple[str, int]]:
     return [(one, inner) for one in outer if (inner := _inner(proc, one))]
 
 
-def tree(proc: int, top: str, most: int) -> tuple[int, int, float]:
-    """How many processes and threads `top` and those below it are, and their CPU seconds.
+def tree(proc: int, top: str, most: int) -> tuple[list[str], int, float]:
+    """`top` and the processes below it, how many threads they have, and their CPU seconds.
 
     Counting stops beyond `most` processes. What a process has waited for counts as its own.
     """
-    ticks, seen, threads, left = 0, 0, 0, [top]
-    while left and seen <= most:
+    ticks, threads, left = 0, 0, [top]
+    seen: list[str] = []
+    while left and len(seen) <= most:
         one = left.pop()
-        seen += 1
+        seen.append(one)
         try:
             fields = _read(proc, f"{one}/stat").rpartition(")")[2].split()
             ticks += sum(map(int, fields[11:15]))

@@ -4,38 +4,39 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import TYPE_CHECKING, cast
 
 from certune.sandbox.inside import status as said
+
+if TYPE_CHECKING:
+    from certune.core.run import Ending
 
 # What the keeper killed a worker for, beside the limits' own endings.
 BY_JUDGE = "by the judge"
 
 
-def ending(status: int, told: bytes, killed_for: str, cpu: float, most_cpu: float) -> str:
+def ending(status: int, told: bytes, killed_for: str, cpu: float, most_cpu: float) -> Ending:
     """The ending's name, as in `core.run.Ending`.
 
     `status` is a wait status, `told` what the worker wrote about itself, `killed_for` a limit
     for which the keeper killed it, `cpu` and `most_cpu` CPU seconds used and allowed.
     """
     if killed_for and killed_for != BY_JUDGE:
-        return killed_for
+        return cast("Ending", killed_for)
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
-        if number == signal.SIGXCPU or (number == signal.SIGKILL and cpu >= most_cpu):
+        if number in (signal.SIGXCPU, signal.SIGKILL) and cpu >= most_cpu:
             return "out-of-cpu"
         if number == signal.SIGXFSZ:
             return "file-too-large"
         return "killed"
     code = os.WEXITSTATUS(status)
     if code:
-        for letter, name in (
-            (said.OUT_OF_MEMORY, "out-of-memory"),
-            (said.TOO_MANY_PROCESSES, "too-many-processes"),
-            (said.FILE_TOO_LARGE, "file-too-large"),
-        ):
-            if letter in told:
-                return name
-        return "failed"
+        if said.OUT_OF_MEMORY in told:
+            return "out-of-memory"
+        if said.TOO_MANY_PROCESSES in told:
+            return "too-many-processes"
+        return "file-too-large" if said.FILE_TOO_LARGE in told else "failed"
     return "finished"
 
 

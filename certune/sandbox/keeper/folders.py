@@ -109,3 +109,29 @@ def size(path: str, most: int) -> int:
         except OSError:  # it changes while it is read
             continue
     return total if left > 0 else most + 1
+
+
+def unlinked(proc: int, one: str, below: str) -> dict[tuple[int, int], int]:
+    """Bytes of files without a name that process `one` holds open or mapped, by device and inode.
+
+    `proc` is a descriptor of /proc; only files of the file system of `below` are counted.
+    """
+    device, found = os.stat(below).st_dev, {}
+    try:
+        for name in os.listdir(fd := os.open(f"{one}/fd", os.O_RDONLY, dir_fd=proc)):
+            with contextlib.suppress(OSError):
+                info = os.stat(f"{one}/fd/{name}", dir_fd=proc)
+                if info.st_nlink == 0 and info.st_dev == device and stat.S_ISREG(info.st_mode):
+                    found[info.st_dev, info.st_ino] = info.st_blocks * 512
+        os.close(fd)
+        with open(os.open(f"{one}/maps", os.O_RDONLY, dir_fd=proc), errors="replace") as file:
+            for line in file:
+                span, _, _, where, inode, *path = line.split(maxsplit=5)
+                major, minor = (int(part, 16) for part in where.split(":"))
+                if path and path[0].endswith(" (deleted)\n") and os.makedev(major, minor) == device:
+                    low, high = (int(part, 16) for part in span.split("-"))
+                    key = (device, int(inode))
+                    found[key] = max(found.get(key, 0), high - low)
+    except OSError:  # it has ended meanwhile
+        pass
+    return found

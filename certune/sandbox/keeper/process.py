@@ -37,7 +37,7 @@ class Keeper:
         self.settings = settings
         self.layers: frozenset[str] = frozenset(settings["layers"])
         self.proc = proc
-        self.null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        self.null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         self.pid = os.getpid()
         self.rulesets: dict[tuple[Any, ...], int] = {}
         self.children: dict[int, Child] = {}
@@ -116,7 +116,7 @@ class Keeper:
             os.close(tells)
             os.close(says)
         os.set_blocking(heard, False)
-        child = Child(pid, pidfd, channel, heard, told, request["limits"], plan.uid)
+        child = Child(pid, pidfd, channel, heard, told, request["limits"], plan.uid, self.null)
         if request["profile"] == "toolchain":
             child.watch(self.proc, plan.folder)
         elif request["limits"]["threads"] > 1 and not self.exact:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from certune.sandbox.inside import bootstrap, status
-from certune.sandbox.isolation import allowed, bpf, namespaces, privileges
+from certune.sandbox.isolation import allowed, bpf, namespaces, privileges, syscalls
 from certune.sandbox.isolation.numbers import MACHINE
 
 # Imports of the package's parents would load what only the judge needs.
@@ -162,7 +162,10 @@ def _arrange(carried: list[int], *, alone: bool) -> None:
     for number, fd in enumerate(moved):
         os.dup2(fd, number, inheritable=True)
     if alone:
-        os.closerange(len(carried), os.sysconf("SC_OPEN_MAX"))
+        try:
+            syscalls.call("close_range", len(carried), 0x7FFF_FFFF, 0)
+        except OSError:  # a kernel before 5.9
+            os.closerange(len(carried), os.sysconf("SC_OPEN_MAX"))
     else:
         for fd in moved:
             os.close(fd)
@@ -171,9 +174,10 @@ def _arrange(carried: list[int], *, alone: bool) -> None:
 def _filter(plan: Plan) -> bytes:
     request = plan.request
     pid = os.getpid()
+    refused = allowed.REFUSED
     if request["profile"] == "toolchain":
-        rules = allowed.toolchain(pid)
+        rules, refused = allowed.toolchain(pid), allowed.REFUSED_TO_TOOLS
     else:
         threads = request["limits"]["threads"] > 1
         rules = allowed.compute(pid, threads=threads, devices=plan.devices)
-    return bpf.compile_filter(rules, allowed.REFUSED, MACHINE)
+    return bpf.compile_filter(rules, refused, MACHINE)

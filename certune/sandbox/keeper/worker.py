@@ -12,8 +12,11 @@ import time
 from typing import Any
 
 from certune.core.errors import Crashed, TimedOut
-from certune.sandbox.keeper import wire
+from certune.sandbox.inside import status as said
+from certune.sandbox.keeper import endings, wire
 from certune.sandbox.model import Ended
+
+_MOST_TOLD, _MOST_SAID = 4096, 1 << 16
 
 
 class Worker:
@@ -73,7 +76,7 @@ class Worker:
                 poller.register(self._channel, select.POLLIN)
                 if not poller.poll(None if timeout is None else max(0.0, timeout * 1e3)):
                     raise TimedOut(f"a worker still runs after {timeout} seconds")
-                self._ended = _ended(self._receive())
+                self._ended = self._receive()
                 self.close()
             return self._ended
 
@@ -97,17 +100,26 @@ class Worker:
     def __del__(self) -> None:
         self.close()
 
-    def _receive(self) -> dict[str, Any]:
+    def _receive(self) -> Ended:
         try:
             received = wire.receive(self._channel)
         except OSError as error:
             raise Crashed(f"the keeper of a worker broke off: {error.strerror}") from None
         if received is None:
             raise Crashed("the keeper of a worker died")
-        message = received[0]
-        if "ending" not in message:
-            raise Crashed(f"the keeper of a worker died: {message.get('failed')}")
-        return message
+        message, fds = received
+        try:
+            if "ended" not in message:
+                raise Crashed(f"the keeper of a worker died: {message.get('failed')}")
+            told, diagnostics = fds
+            try:
+                letters = os.read(told, _MOST_TOLD)
+            except BlockingIOError:
+                letters = b""
+            return _ended(message, letters, os.pread(diagnostics, _MOST_SAID, 0))
+        finally:
+            for fd in fds:
+                os.close(fd)
 
     def _gone(self) -> bool:
         poller = select.poll()
@@ -129,13 +141,16 @@ def _number(pidfd: int) -> int:
     raise Crashed("the kernel does not tell a worker's number")
 
 
-def _ended(message: dict[str, Any]) -> Ended:
+def _ended(message: dict[str, Any], told: bytes, diagnostics: bytes) -> Ended:
+    status, killed_for = message["ended"], message["killed_for"]
+    started = not told.startswith(said.FAILED_TO_START)
+    cpu = message["cpu_seconds"]
     return Ended(
-        ending=message["ending"],
-        loaded=message["loaded"],
-        status=message["status"],
-        cpu_seconds=message["cpu_seconds"],
+        ending=endings.ending(status, told, killed_for, cpu, message["most_cpu"]),
+        loaded=started and said.LOADED in told,
+        status=status,
+        cpu_seconds=cpu,
         peak_bytes=message["peak_bytes"],
-        detail=message["detail"],
-        diagnostics=message["diagnostics"].encode("latin-1"),
+        detail=endings.detail(status, killed_for) if started else told[1:].decode(errors="replace"),
+        diagnostics=diagnostics,
     )
