@@ -29,6 +29,9 @@ _EMPTY = {
 }
 
 
+_LONG = 86_400.0  # seconds: whoever answers too late is ended by the bench
+
+
 @dataclass(frozen=True)
 class _Turn:
     """A "go" to come: which slots, and whether it counts as a single call among full ones."""
@@ -43,8 +46,10 @@ class Bench:
 
     One "go" asks for `slots` calls on as many distinct inputs, so that the round trip is shared
     among them; a block is `gos` such "go"s and `lone` single calls strewn among them at random
-    (none with one slot). `answer_seconds` is the time for one answer, or for loading. `threads`
+    (none with one slot). `answer_seconds` is the time for one answer, or for loading; it stands in
+    for the times in `limits`, since a worker also lives while others are measured. `threads`
     overrides what `limits` grants. Without `seed` (at least 16 bytes, secret) a fresh one is drawn.
+    For one thread at a time.
 
     Raises:
         InvalidInput: buffers that cannot be shared, or that take more than half the memory that
@@ -71,7 +76,9 @@ class Bench:
         if len(self._secret) < 16:
             raise InvalidInput("a seed that can be guessed", remedy="give at least 16 bytes")
         self._keeper = keeper
-        self._limits = replace(limits or Limits(), threads=threads)
+        self._limits = replace(
+            limits or Limits(), threads=threads, wall_seconds=_LONG, cpu_seconds=_LONG
+        )
         self._layout: Layout = layout(problem.buffers, slots, self._limits.memory_bytes // 2)
         self._stage = Stage(problem, self._layout, self._secret)
         self._gos, self._lone = gos, lone if slots > 1 else 0
