@@ -63,10 +63,10 @@ class Attempt:
 ATTEMPTS = (
     Attempt("ematching"),
     Attempt("instances", instances=True, times=2),
-    Attempt("other-words", other_mode=True, instances=True, times=2),
-    Attempt("default", instances=True, simple=False, times=4),
-    Attempt("mbqi", mbqi=True, times=2),
-    Attempt("ematching-long", times=8),
+    Attempt("other-words", other_mode=True, instances=True, times=6),
+    Attempt("default", instances=True, simple=False, times=10),
+    Attempt("mbqi", mbqi=True, times=6),
+    Attempt("ematching-long", times=30),
 )
 
 

@@ -19,6 +19,7 @@ from certune.verifier.contracts.types import DictT, SetT
 
 _KEPT_STEPS = 40
 _DEEPEST = 60
+_SURELY = 100  # iterations before it is asked whether a loop gets anywhere
 
 
 class _Return(Exception):
@@ -196,7 +197,7 @@ class Interpreter(Expressions):
         if s.unpack:
             values = list(values[0])
         for target, value in zip(s.targets, values, strict=True):
-            self.set(target, value)
+            self.put(target, value)
 
     def container(self, target: tree.Target) -> tuple[Any, tuple[str, Any]]:
         """What holds the target, and the last step to it."""
@@ -225,7 +226,7 @@ class Interpreter(Expressions):
             here = self.go(here, step, what, target.at)
         return here
 
-    def set(self, target: tree.Target, value: Any) -> None:
+    def put(self, target: tree.Target, value: Any) -> None:
         """Put a value in its place."""
         if not target.steps:
             self.env[target.root] = value
@@ -266,7 +267,7 @@ class Interpreter(Expressions):
             self.broken("pop", s.at)
         value = here.pop()
         if s.into is not None:
-            self.set(s.into, value)
+            self.put(s.into, value)
 
     def _do(self, s: tree.Do) -> None:
         self.call(s.call)
@@ -294,8 +295,13 @@ class Interpreter(Expressions):
 
     def _while_(self, s: tree.While) -> None:
         self.invariants(s, "invariant-entry")
+        seen: set[str] = set()
+        rounds = 0
         while self.value(s.test):
             self.tick()
+            rounds += 1
+            if rounds > _SURELY:
+                self.check_progress(s, seen)
             before = self.measured(s)
             try:
                 self.block(s.body)
@@ -307,6 +313,13 @@ class Interpreter(Expressions):
             after = self.measured(s)
             if before is not None and after is not None and not _smaller(after, before):
                 self.broken("decreases", s.measures[0].at, "annotation")
+
+    def check_progress(self, s: tree.While, seen: set[str]) -> None:
+        """The same values at the same head: the loop never ends."""
+        now = repr(sorted(self.env.items()))
+        if now in seen:
+            self.broken("termination", s.at)
+        seen.add(now)
 
     def measured(self, s: tree.While) -> tuple[int, ...] | None:
         """The loop's measures now."""

@@ -28,14 +28,16 @@ from certune.verifier.contracts.types import (
 )
 from certune.verifier.contracts.values import Value
 
-LONGEST = 4
+_SHORT = 4
+_LONG = 16
 
 
 class _Wanted:
     """Scalars whose values are asked of a model."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, longest: int) -> None:
         self.writer = writer
+        self.longest = longest
         self.names: list[str] = []
 
     def ask(self, term: Term) -> str:
@@ -54,7 +56,7 @@ def _shape(value: Value, wanted: _Wanted) -> Shape:
     """The names of the scalars that a value is made of, as a tree."""
     kind = value.type
     if isinstance(kind, ListT):
-        items = [_shape(v.element(value, t.num(k)), wanted) for k in range(LONGEST)]
+        items = [_shape(v.element(value, t.num(k)), wanted) for k in range(wanted.longest)]
         return (wanted.ask(value.leaves[0]), items)
     if isinstance(kind, OptionT):
         return (wanted.ask(value.leaves[0]), _shape(Value(kind.item, value.leaves[1:]), wanted))
@@ -62,7 +64,7 @@ def _shape(value: Value, wanted: _Wanted) -> Shape:
         return [_shape(v.part(value, k), wanted) for k in range(len(v.parts(kind)))]
     if isinstance(kind, DictT | SetT):
         found = []
-        for k in range(-1, LONGEST + 4):
+        for k in range(-1, wanted.longest + 4):
             held = _shape(v.entry(value, t.num(k)), wanted) if isinstance(kind, DictT) else None
             found.append((k, wanted.ask(t.select(value.leaves[0], t.num(k))), held))
         return found
@@ -72,7 +74,7 @@ def _shape(value: Value, wanted: _Wanted) -> Shape:
 def _read(shape: Shape, kind: Any, got: dict[str, Any]) -> Any:
     """The value that a model gives; what it leaves open is 0, False or empty."""
     if isinstance(kind, ListT):
-        length = min(max(int(got.get(shape[0], 0)), 0), LONGEST)
+        length = min(max(int(got.get(shape[0], 0)), 0), len(shape[1]))
         return [_read(s, kind.item, got) for s in shape[1][:length]]
     if isinstance(kind, OptionT):
         return _read(shape[1], kind.item, got) if got.get(shape[0]) is True else None
@@ -119,11 +121,12 @@ def _question(
     task: Task, entry: dict[str, Value], limits: Limits
 ) -> tuple[Request, dict[str, Shape]]:
     facts = assertions(task.claim)
-    short = [t.le(x, t.num(LONGEST)) for x in _lengths(entry)]
+    longest = _longest(facts)
+    short = [t.le(x, t.num(longest)) for x in _lengths(entry)]
     spread = []
     for fact in facts:
         if fact.op == "forall" and len(fact.data) <= 2 and all(x.sort == "Int" for x in fact.data):
-            places = [t.num(k) for k in range(LONGEST)]
+            places = [t.num(k) for k in range(longest)]
             for a in places:
                 for b in places if len(fact.data) == 2 else places[:1]:
                     chosen = dict(zip(fact.data, (a, b), strict=False))
@@ -133,7 +136,7 @@ def _question(
     writer.count(facts)
     for fact in facts:
         writer.claim(fact)
-    wanted = _Wanted(writer)
+    wanted = _Wanted(writer, longest)
     shape = {name: _shape(value, wanted) for name, value in entry.items()}
     return (
         Request(
@@ -145,6 +148,33 @@ def _question(
         ),
         shape,
     )
+
+
+def _named_lengths(facts: Sequence[Term]) -> list[int]:
+    """The numbers to which lengths are compared."""
+    found = []
+    for fact in t.subterms(facts):
+        if fact.op in ("=", "<=", "<") and fact.args[0].sort == "Int":
+            numbers = [a.data for a in fact.args if a.op == "int"]
+            if numbers and any(_is_length(a) for a in fact.args):
+                found.append(numbers[0])
+    return found
+
+
+def _is_length(term: Term) -> bool:
+    while term.op == "select":
+        term = term.args[0]
+    return term.op == "const" and "len!" in term.data
+
+
+def _longest(facts: Sequence[Term]) -> int:
+    """How long lists may get: as long as a length that the facts name, if that is not long."""
+    return max([_SHORT, *(n for n in _named_lengths(facts) if n <= _LONG)])
+
+
+def _sizes(claim: Claim) -> list[int]:
+    named = [n for n in _named_lengths(claim.facts) if _SHORT < n <= _LONG]
+    return [*range(_SHORT + 1), *sorted(set(named))]
 
 
 def _lengths(entry: dict[str, Value]) -> list[Term]:
@@ -162,7 +192,7 @@ def satisfying(start: State, pool: Pool, limits: Limits) -> list[dict[str, Any]]
     lengths = _lengths(start.entry)
     tasks = []
     for mode in ("int", "bv"):
-        for size in range(LONGEST + 1) if lengths else (0,):
+        for size in _sizes(claim) if lengths else (0,):
             fixed = (t.eq(lengths[0], t.num(size)),) if lengths else ()
             facts = (*claim.facts, *fixed)
             made = replace(claim, facts=facts)

@@ -186,7 +186,7 @@ class Limits:
     live_paths: int = 12
     conditions: int = 4_000
     query_bytes: int = 400_000
-    resources: int = 1_500_000
+    resources: int = 400_000
     attempts: int = 6
     memory_mib: int = 2048
     examples: int = 400

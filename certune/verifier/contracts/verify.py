@@ -31,8 +31,6 @@ from certune.verifier.contracts.state import State
 from certune.verifier.contracts.tree import For, Function, If, Module, Stmt, While
 from certune.verifier.contracts.trust import trusted
 
-_SHALLOW = 2  # attempts before a counterexample is looked for
-
 
 @dataclass(frozen=True)
 class Made:
@@ -188,45 +186,73 @@ def _judge(
     cache: Cache,
     refute: bool,
 ) -> list[FunctionReport]:
-    """All conditions together, cheap attempts first; what fails is run before solvers go on."""
-    tasks = [(m, task) for m in made for task in m.tasks]
-    shallow = replace(limits, attempts=min(limits.attempts, _SHALLOW))
-    conditions = discharge([task for _, task in tasks], pool, shallow, cache)
-    by_name: dict[str, list[Condition]] = {m.function.name: [] for m in made}
-    opened: dict[str, list[tuple[int, Task]]] = {}
-    for (m, task), condition in zip(tasks, conditions, strict=True):
-        name = m.function.name
-        if condition.status is not Status.PROVED:
-            opened.setdefault(name, []).append((len(by_name[name]), task))
-        by_name[name].append(condition)
-    failures: dict[str, Failure | None] = {}
-    for m in made:
-        name = m.function.name
-        if name in opened and refute:
-            failures[name] = _failure(run, m, [t for _, t in opened[name]], pool, limits)
-        if name in opened and failures.get(name) is None and limits.attempts > _SHALLOW:
-            again = discharge([t for _, t in opened[name]], pool, limits, cache)
-            for (position, _), condition in zip(opened[name], again, strict=True):
-                by_name[name][position] = condition
-    return [_report(m, by_name[m.function.name], failures.get(m.function.name)) for m in made]
+    """Cheap attempts first; what they leave open is run before solvers go on."""
+    conditions: dict[str, list[Condition]] = {m.function.name: [] for m in made}
+    failures: dict[str, Failure] = {}
+    left = list(made)
+    for count, search in ((1, _by_running), (2, _by_models), (len(ATTEMPTS), _nothing)):
+        tasks = [(m, task) for m in left for task in m.tasks]
+        few = replace(limits, attempts=min(limits.attempts, count))
+        answers = discharge([task for _, task in tasks], pool, few, cache)
+        for m in left:
+            conditions[m.function.name] = []
+        for (m, _), condition in zip(tasks, answers, strict=True):
+            conditions[m.function.name].append(condition)
+        still = []
+        for m in left:
+            name = m.function.name
+            opened = [
+                task
+                for task, c in zip(m.tasks, conditions[name], strict=True)
+                if c.status is not Status.PROVED
+            ]
+            if not opened:
+                continue
+            failure = search(run, m, opened, pool, limits) if refute else None
+            if failure is not None:
+                failures[name] = failure
+            else:
+                still.append(m)
+        left = still
+        if not left or limits.attempts <= count:
+            break
+    return [_report(m, conditions[m.function.name], failures.get(m.function.name)) for m in made]
+
+
+def _by_running(
+    run: Verification, made: Made, tasks: list[Task], pool: Pool, limits: Limits
+) -> Failure | None:
+    """A failure on inputs that are drawn."""
+    inputs = list(drawn(run.module, made.function, limits.examples))
+    return _failure(run, made, inputs, limits)
+
+
+def _by_models(
+    run: Verification, made: Made, tasks: list[Task], pool: Pool, limits: Limits
+) -> Failure | None:
+    """A failure on inputs that the solver's models suggest."""
+    if made.start is None:
+        return None
+    inputs = models.inputs(tasks[:6], made.start.entry, pool, limits)
+    return _failure(run, made, inputs, limits)
+
+
+def _nothing(
+    run: Verification, made: Made, tasks: list[Task], pool: Pool, limits: Limits
+) -> Failure | None:
+    return None
 
 
 def _failure(
-    run: Verification, made: Made, tasks: list[Task], pool: Pool, limits: Limits
+    run: Verification, made: Made, inputs: list[dict[str, Any]], limits: Limits
 ) -> Failure | None:
     """An input that breaks the program; else one that shows an annotation to be wrong."""
-    if made.start is None:
-        return None
-    suggested = models.inputs(tasks[:6], made.start.entry, pool, limits)
     for checked in (False, True):
         if made.function.role != "code" and not checked:
             continue
-        for inputs in (suggested, drawn(run.module, made.function, limits.examples)):
-            tried = attempt(
-                run.module, made.function, inputs, limits, run.text, annotations=checked
-            )
-            if tried.failure is not None:
-                return tried.failure
+        tried = attempt(run.module, made.function, inputs, limits, run.text, annotations=checked)
+        if tried.failure is not None:
+            return tried.failure
     return None
 
 
