@@ -117,6 +117,10 @@ def test_equal_values() -> None:
     assert why(gathered(via[0], step("cpy", "i0", "o0")), gathered(*via)) == "equal values"
     with pytest.raises(Different, match="wrong"):
         why(gathered(via[0], step("cpy", "s0", "o1")), gathered(*via))
+    # What is read is not idle, though it is only read to be written elsewhere.
+    long = step("cpy", "i0", "s1"), step("cpy", "i0", "s0"), step("cpy", "s0", "o0")
+    other = long[0], step("cpy", "s1", "s0"), long[2]
+    assert why(gathered(*other), gathered(*long)) == "equal values"
 
 
 def test_another_sum() -> None:

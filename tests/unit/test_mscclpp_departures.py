@@ -115,7 +115,22 @@ def test_put_takes_the_buffer_of_its_first_source() -> None:
     op["dst_buff"].append(copy.deepcopy(op["dst_buff"][0]))
     report = judge(alltoall)
     assert "buffer of its first source" in sentence(report, "as-written")
-    assert status(report)["bounds"] is Status.PROVED
+    # The other one, of the output that nobody has written yet, is not read.
+    assert refuted(report) == {"as-written"}
+    assert interpret(json.dumps(alltoall)) == set()
+
+
+@pytest.mark.parametrize("chunks", [3, 4])
+def test_packets_to_a_part_of_a_buffer_lie_twice_as_far(chunks: int) -> None:
+    """Rank 1's input is chunk 1 of the output, its packets there begin at twice that."""
+    plan = load("transfer_pack") | {"use_double_scratch_buffer": False}
+    for gpu in plan["gpus"]:
+        gpu["output_chunks"] = chunks
+    plan["gpus"][1]["remote_buffers"][0]["type"] = "i"
+    of(plan, "rppkt")[0]["dst_buff"][0]["index"] = 0
+    outside = chunks == 3
+    assert ("bounds" in refuted(judge(plan))) == outside
+    assert ("bounds" in interpret(json.dumps(plan))) == outside
 
 
 def test_put_with_signal_over_memory_signals_nothing() -> None:
@@ -189,6 +204,7 @@ def test_a_packet_written_again_when_its_reader_has_answered() -> None:
     ops.append(copy.deepcopy(ops[0]))
     report = judge(plan)
     assert not refuted(report)
+    assert status(report)["no-deadlock"] is Status.UNKNOWN
     assert "a second time" in sentence(report, "no-race")
     assert interpret(json.dumps(plan)) == set()
 
@@ -221,7 +237,7 @@ def chain(*blocks: list[tuple[str, str, str]]) -> Json:
     plan["gpus"][0]["threadblocks"] = [
         {"id": number, "channels": [], "remote_buffer_refs": [],
          "ops": [{"name": name, "src_buff": [operand(source)], "dst_buff": [operand(target)]}
-                 for name, source, target in block]}
+                 if source else {"name": name} for name, source, target in block]}
         for number, block in enumerate(blocks)
     ]  # fmt: skip
     return plan
@@ -244,7 +260,24 @@ def chain(*blocks: list[tuple[str, str, str]]) -> Json:
             ],
             False,
         ),
-        # … not for what it did before.
+        # … beyond the next meeting of another block's threads, too, …
+        (
+            [
+                [("cpkt", "i0", "s0")],
+                [("upkt", "s0", "i1"), ("cpkt", "i2", "s1")],
+                [("upkt", "s1", "i3"), ("nop", "", ""), ("copy", "i3", "i0")],
+            ],
+            False,
+        ),
+        # … if the packet is made of what was read, …
+        (
+            [
+                [("cpkt", "i0", "s0"), ("cpkt", "i1", "s1")],
+                [("upkt", "s1", "i3"), ("nop", "", ""), ("copy", "i3", "i0")],
+            ],
+            True,
+        ),
+        # … and not for what the thread did before.
         (
             [
                 [("cpkt", "i0", "s0")],
@@ -253,6 +286,8 @@ def chain(*blocks: list[tuple[str, str, str]]) -> Json:
             ],
             True,
         ),
+        # Of two packets in one place a reader meets either.
+        ([[("cpkt", "i0", "s0"), ("cpkt", "i1", "s0")], [("upkt", "s0", "i2")]], True),
     ],
 )
 def test_what_a_packet_tells(blocks: list[list[tuple[str, str, str]]], races: bool) -> None:
