@@ -20,6 +20,7 @@ _KNOWN = {
     "Preloads",
     "Machine",
     "Beside",
+    "Threads",
 }
 
 
@@ -29,7 +30,8 @@ class Attack:
 
     `variants` are run one by one (one empty variant when there is none), each `runs` times;
     `preloads` are modules that the keeper is asked to import before it locks; `machine` is the
-    one machine type that the script is for, if any; `neighbour` asks for an honest worker beside.
+    one machine type that the script is for, if any; `neighbour` asks for an honest worker beside,
+    `threads` is how many the worker may have.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Attack:
     preloads: tuple[str, ...] = ()
     machine: str = ""
     neighbour: bool = False
+    threads: int = 1
 
 
 def parse(name: str, source: str) -> Attack:
@@ -86,6 +89,7 @@ def parse(name: str, source: str) -> Attack:
         preloads=tuple(fields.get("Preloads", "").split()),
         machine=fields.get("Machine", ""),
         neighbour="Beside" in fields,
+        threads=int(fields.get("Threads", "1")),
     )
 
 

@@ -10,7 +10,7 @@ import select
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from certune.core.errors import Crashed, InfrastructureError, TimedOut
@@ -31,6 +31,7 @@ _GRACE = 2.0  # seconds after its limits in which a run has to be over
 _LISTEN = 0.5  # seconds in which what was left of it may be heard after its end
 _MOST_BYTES = 4 * 2**20
 _MOST_TRIES = 24
+_MOST_STARTS = 3
 _NEIGHBOUR = """
 import os, time
 from certune.sandbox.attacks.kit import aim, say
@@ -75,12 +76,15 @@ def one(
     keeper: Keeper, bait: Bait, attack: Attack, variant: str, run: int, *, fresh: bool
 ) -> Iterator[Try]:
     """Run one attack; again for its later attempts where an earlier one ended the worker."""
-    skip = 0
+    skip, starts = 0, 0
     nonce = _nonce(bait, attack, variant)
     for _ in range(_MOST_TRIES):
         aim = {**bait.aim(*nonce), "run": run, "variant": variant, "skip": skip}
         aim["own"] = [*range(FIRST_FD), FIRST_FD, FIRST_FD + 1]
         tried, done, made = _single(keeper, bait, attack, aim, fresh=fresh)
+        starts += 1
+        if not made and not done and not tried.broke and starts < _MOST_STARTS:
+            continue  # the machine was slow, or cleared up behind an earlier attack
         if run == attack.runs:
             tried.reasons += bait.touched(*nonce)
         yield tried
@@ -108,7 +112,8 @@ def _single(
     order = {"name": attack.name, "source": attack.source, "aim": aim}
     try:
         with _beside(keeper, bait if attack.neighbour else None):
-            heard = _hear(keeper, json.dumps(order).encode(), fresh=fresh)
+            limits = replace(LIMITS, threads=attack.threads)
+            heard = _hear(keeper, json.dumps(order).encode(), limits, fresh=fresh)
     except InfrastructureError as error:
         # The attack made the judge's own side fail, or the sandbox does not work at all.
         what = f"the judge's side failed: {type(error).__name__}: {error}"
@@ -175,7 +180,7 @@ def _beside(keeper: Keeper, bait: Bait | None) -> Iterator[None]:
         "source": _NEIGHBOUR,
         "aim": {"secret": bait.secrets["neighbour"], "nonce": "neighbour"},
     }
-    listen, worker = _started(keeper, json.dumps(order).encode(), fresh=True)
+    listen, worker = _started(keeper, json.dumps(order).encode(), LIMITS, fresh=True)
     try:
         os.read(listen, 1)  # it has said it
         time.sleep(0.05)  # and the keeper has read it
@@ -185,8 +190,8 @@ def _beside(keeper: Keeper, bait: Bait | None) -> Iterator[None]:
         os.close(listen)
 
 
-def _hear(keeper: Keeper, order: bytes, *, fresh: bool) -> _Heard:
-    listen, worker = _started(keeper, order, fresh=fresh)
+def _hear(keeper: Keeper, order: bytes, limits: Limits, *, fresh: bool) -> _Heard:
+    listen, worker = _started(keeper, order, limits, fresh=fresh)
     try:
         return _follow(worker, listen)
     finally:
@@ -194,7 +199,7 @@ def _hear(keeper: Keeper, order: bytes, *, fresh: bool) -> _Heard:
         os.close(listen)
 
 
-def _started(keeper: Keeper, order: bytes, *, fresh: bool) -> tuple[int, Worker]:
+def _started(keeper: Keeper, order: bytes, limits: Limits, *, fresh: bool) -> tuple[int, Worker]:
     """A worker on `order`, and where its report is read."""
     source, told = os.pipe()
     listen, report = os.pipe()
@@ -204,7 +209,7 @@ def _started(keeper: Keeper, order: bytes, *, fresh: bool) -> tuple[int, Worker]
             raise Crashed("an attack is larger than a pipe")
         os.close(told)
         told = -1
-        launch = Launch("attack", keeper.level, LIMITS, fds=(source, report), fresh=fresh)
+        launch = Launch("attack", keeper.level, limits, fds=(source, report), fresh=fresh)
         return listen, keeper.start(launch)
     except BaseException:
         os.close(listen)

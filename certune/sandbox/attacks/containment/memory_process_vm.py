@@ -55,3 +55,10 @@ def parent() -> str:
 def compare() -> str:
     pid = aim["victim"]
     return f"compared the files of two others: {syscall('kcmp', pid, pid, 0, 0, 0)}"
+
+
+@attempt("where another's locks lie")
+def robust_list() -> str:
+    head, length = ctypes.c_void_p(), ctypes.c_size_t()
+    syscall("get_robust_list", aim["victim"], ctypes.byref(head), ctypes.byref(length))
+    return f"an address in another process: {head.value:#x}"
