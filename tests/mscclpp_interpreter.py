@@ -259,8 +259,21 @@ class Machine:
             heard = know.s | know.p if was_write else know.a | extra
             if not heard >> other & 1:
                 self.race(word, (rank, launch, caller), meta)
+        if packet and not write:
+            self.several(word, know, meta, thread)
         self.history[word].append((bit, write, packet))
         return bit
+
+    def several(self, word, know, meta, thread):
+        """A packet that was written again may still be met as it was before."""
+        here = [
+            other
+            for other, write, packet in self.history[word]
+            if write and packet and self.events[other][1] == meta[1]
+        ]
+        seen = [o for o in here if (know.s | know.p) >> o & 1 or self.events[o][3] == thread]
+        if len(here) - len(seen) + bool(seen) > 1:
+            self.race(word, self.events[here[-1]][:3], meta)
 
     def race(self, word, x, y):
         if x[2] or (len(y) > 2 and y[2]):
