@@ -11,16 +11,7 @@ from certune.sandbox.attacks.catalogue import Attack, containment
 from certune.sandbox.isolation.probe import available
 from certune.sandbox.model import Isolation
 
-# These wait for a limit to end them.
-WAITING = {
-    "cpu_hog",
-    "ending_forged",
-    "exit_held_up",
-    "pipe_closed",
-    "report_flood",
-    "signals_ignored",
-    "stopped",
-}
+WAITING = {attack.name for attack in containment() if attack.waits}
 HOLDING = (Isolation.CONFINED, Isolation.CONTAINED)
 
 

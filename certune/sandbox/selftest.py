@@ -159,7 +159,7 @@ def _contained(
         for attack in made:
             if attack.machine not in ("", platform.machine()):
                 continue
-            for way in ways:
+            for way in ways[:1] if attack.waits else ways:
                 yield _finding(attack, way, level, _tries(keepers, bait, attack, way))
 
 

@@ -21,6 +21,7 @@ _KNOWN = {
     "Machine",
     "Beside",
     "Threads",
+    "Waits",
 }
 
 
@@ -31,7 +32,8 @@ class Attack:
     `variants` are run one by one (one empty variant when there is none), each `runs` times;
     `preloads` are modules that the keeper is asked to import before it locks; `machine` is the
     one machine type that the script is for, if any; `neighbour` asks for an honest worker beside,
-    `threads` is how many the worker may have.
+    `threads` is how many the worker may have, `waits` that a limit has to end it, which is the same
+    for fresh and warm workers.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Attack:
     machine: str = ""
     neighbour: bool = False
     threads: int = 1
+    waits: bool = False
 
 
 def parse(name: str, source: str) -> Attack:
@@ -90,6 +93,7 @@ def parse(name: str, source: str) -> Attack:
         machine=fields.get("Machine", ""),
         neighbour="Beside" in fields,
         threads=int(fields.get("Threads", "1")),
+        waits="Waits" in fields,
     )
 
 

@@ -3,6 +3,7 @@
 Tries: SIGXCPU ignored, a tight loop until somebody ends it.
 Escape: it used clearly more than the limit.
 Held by: limits
+Waits: yes
 """
 
 import os

@@ -4,6 +4,7 @@ Tries: an exit status that a harness might use for its own failures; signals tha
 Escape: the judge takes it for trouble of its own, or names an ending that did not happen.
 Held by: environment, limits
 Variants: 0 1 2 3 99 120 125 126 127 128 255 SIGKILL SIGXCPU SIGXFSZ SIGSYS SIGALRM SIGTERM SIGSEGV
+Waits: yes
 """
 
 import os

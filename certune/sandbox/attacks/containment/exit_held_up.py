@@ -3,6 +3,7 @@
 Tries: atexit, destructors, a thread that never ends, an excepthook, a broken standard output.
 Escape: it is still there clearly after its time, or ends in a way that passes for the judge's.
 Held by: limits, session
+Waits: yes
 """
 
 import atexit

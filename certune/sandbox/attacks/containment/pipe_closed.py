@@ -3,6 +3,7 @@
 Tries: duplicate it over every number, close it, close everything, then wait.
 Escape: the judge waits for ever, or takes the silence for trouble of its own.
 Held by: limits, session
+Waits: yes
 """
 
 import os

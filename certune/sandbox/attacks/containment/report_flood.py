@@ -3,6 +3,7 @@
 Tries: write without end to the report pipe, lines without an end, no JSON, deep JSON.
 Escape: the judge reads without bound or loses its composure.
 Held by: limits
+Waits: yes
 """
 
 import os

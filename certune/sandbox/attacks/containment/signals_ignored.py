@@ -3,6 +3,7 @@
 Tries: every signal ignored and blocked, then wait for longer than is allowed.
 Escape: it is still there clearly after its time.
 Held by: limits, session
+Waits: yes
 """
 
 import signal

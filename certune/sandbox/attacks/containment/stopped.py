@@ -3,6 +3,7 @@
 Tries: SIGSTOP and SIGTSTP to itself.
 Escape: it is still there clearly after its time.
 Held by: limits, session
+Waits: yes
 """
 
 import os
