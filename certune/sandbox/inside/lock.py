@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import resource
 
-from certune.sandbox.isolation import landlock, privileges, seccomp
-from certune.sandbox.isolation.syscalls import threads
+from certune.sandbox.isolation import landlock, seccomp
+from certune.sandbox.isolation.syscalls import PR_SET_NO_NEW_PRIVS, prctl, threads
 
 
 class Unlocked(Exception):
@@ -34,7 +34,7 @@ def lock(ruleset: int, statm: int, memory: int, program: bytes, unprivileged: bo
                 most = pages * resource.getpagesize() + memory
                 resource.setrlimit(resource.RLIMIT_AS, (most, most))
         if unprivileged or ruleset >= 0 or program:
-            privileges.no_new_privileges()
+            prctl(PR_SET_NO_NEW_PRIVS, 1)
         if ruleset >= 0:
             landlock.enforce(ruleset)
             os.close(ruleset)

@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import stat
 import struct
-from collections.abc import Iterable
 
 from certune.sandbox.isolation.syscalls import call
+
+TYPE_CHECKING = False  # `typing` takes longer to import than all of this
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 EXECUTE = 1 << 0
 WRITE_FILE = 1 << 1

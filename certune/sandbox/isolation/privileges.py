@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-import pwd
 import resource
-import secrets
 import signal
 import struct
 
@@ -42,11 +40,6 @@ def drop_capabilities() -> None:
     syscalls.call("capset", struct.pack("=Ii", _VERSION_3, 0), struct.pack("=6I", *[0] * 6))
 
 
-def no_new_privileges() -> None:
-    """No exec gives this process or its children any right any more."""
-    prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
-
-
 def die_with(parent: int) -> None:
     """Have SIGKILL sent to this process when its parent `parent` ends.
 
@@ -56,34 +49,6 @@ def die_with(parent: int) -> None:
     prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
-
-
-def unused_ids(count: int) -> int:
-    """The first of `count` successive user ids, mapped here, that nobody seems to have.
-
-    Raises:
-        OSError: none is to be had.
-    """
-    with open("/proc/self/uid_map", "rb") as file:
-        spans = [tuple(map(int, line.split())) for line in file.read().splitlines()]
-    inside, _, length = max(spans, key=lambda span: span[2])
-    # The upper half of what is mapped, away from people, services and containers' subordinates.
-    low, high = inside + length // 2, inside + length - count - 2
-    if length > 1 << 31:
-        low, high = 0x6000_0000, 0x6FFF_0000
-    for _ in range(64):
-        first = low + secrets.randbelow(max(1, high - low))
-        if not any(_known(first + k) for k in (0, count - 1)):
-            return first
-    raise OSError(22, "no unused user id is mapped here")
-
-
-def _known(uid: int) -> bool:
-    try:
-        pwd.getpwuid(uid)
-    except KeyError:
-        return False
-    return True
 
 
 def become(uid: int) -> None:

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from certune.core.errors import Crashed, InvalidInput, TimedOut, Unavailable
-from certune.sandbox.isolation import privileges
 from certune.sandbox.isolation import readable as files
+from certune.sandbox.isolation.identities import unused_ids
 from certune.sandbox.isolation.probe import NOT_LINUX, available, explain
 from certune.sandbox.keeper import wire
 from certune.sandbox.keeper.spawn import PROLOGUE, environment, one_way
@@ -193,7 +193,7 @@ def _ids(layers: frozenset[Layer], compute: bool) -> list[int]:
     if compute and Layer.NAMESPACES not in layers and not files.by_others():
         return []
     try:
-        first = privileges.unused_ids(_IDS)
+        first = unused_ids(_IDS)
     except OSError:
         return []
     return list(range(first, first + _IDS))
