@@ -60,6 +60,9 @@ def selftest(
       certune sandbox selftest --level confined --without seccomp
     """
     from certune.core.errors import Unavailable
+
+    if sys.platform != "linux":
+        raise Unavailable("the sandbox needs Linux; run certune in a Linux container or machine")
     from certune.sandbox import selftest as test
     from certune.sandbox.model import Layer
 
