@@ -139,6 +139,8 @@ def _metrics(acceptance: Acceptance, judged: Judged) -> list[Finding]:
         if claimed.values.get(name) != shown.values.get(name):
             told = f"{name}: claimed {claimed.values.get(name)}, found {shown.values.get(name)}"
             return [Finding("metrics", "refuted", told)]
+    if not shown.values:
+        return []
     return [Finding("metrics", "confirmed", f"all {len(shown.values)} values are the same")]
 
 

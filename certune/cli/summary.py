@@ -104,7 +104,10 @@ def finish(
     accepted = [trial for trial in session.trials if trial.accepted]
     _say(out, "")
     detail = f" ({run.detail})" if run.detail and run.stopped in ("budget", "trouble") else ""
-    _say(out, f"{_ENDED[run.stopped]}{detail}; {len(session.trials)} attempts, "
+    ended = _ENDED[run.stopped]
+    if run.stopped == "nothing-better" and not goal_metrics(session.task.spec.goal):
+        ended = "the proof is there"
+    _say(out, f"{ended}{detail}; {len(session.trials)} attempts, "
               f"{len(accepted)} accepted", "bold")  # fmt: skip
     for metric in goal_metrics(session.task.spec.goal):
         _say(out, "  " + _won(session, metric))
@@ -118,7 +121,7 @@ def finish(
         _say(
             out, f"  trial {trial.number}: {verdict.status.value}, {trial.decision.ground}", "green"
         )
-        if trial.measurement is not None:
+        if trial.measurement is not None and trial.measurement.values:
             values = trial.measurement.values.items()
             told = ", ".join(f"{name} {amount(value)}" for name, value in values)
             _say(out, f"    {trial.measurement.taken:<8} {told}")

@@ -39,13 +39,22 @@ def _never() -> bool:
     return False
 
 
+def _nothing(_: bytes) -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Context:
-    """What a family may call: a prover, a runner, and whether it has been asked to stop."""
+    """What a family may call: a prover, a runner, and whether it has been asked to stop.
+
+    `keep` is given the text of every query that a verdict rests on; with an acceptance the
+    session stores them as evidence, by digest.
+    """
 
     prover: Prover | None = None
     runner: Runner | None = None
     stopped: Callable[[], bool] = field(default=_never)
+    keep: Callable[[bytes], None] = field(default=_nothing)
 
 
 class Solver(Protocol):

@@ -34,7 +34,7 @@ _TICK = 0.2  # seconds between looks at the clock while nothing is to be done
 
 _OVER = {
     "exhausted": "the server is closing",
-    "nothing-better": "the proven bound is met: nothing better exists",
+    "nothing-better": "the goal is met, nothing better exists: a proof or a proven bound is there",
     "budget": "the budget is spent",
     "asked": "the server is closing",
     "trouble": "ended by trouble of certune's own",

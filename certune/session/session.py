@@ -63,10 +63,12 @@ class Session:
         self._deadline: float | None = None
         given = context or Context()
         self._keeping = Keeping(given.prover, self._left) if given.prover else None
+        self._queries: list[bytes] = []
         self._noting = Noting(given.runner) if given.runner else None
         self.context = replace(
             given,
             prover=self._keeping,
+            keep=self._queries.append,
             runner=self._noting,
             stopped=lambda: self.stopping or given.stopped(),
         )
@@ -220,6 +222,7 @@ class Session:
         )
         if self._noting is not None:
             self._noting.forget()
+        self._queries.clear()
         try:
             trial, judged = self._judge(trial, proposal.payload)
         except InfrastructureError as error:
@@ -282,7 +285,7 @@ class Session:
         if trial.accepted and judged is not None and judged.candidate is not None:
             files = (judged.candidate.artefact, *judged.candidate.files)
             trial = replace(trial, files={file.name: file.digest for file in files})
-            blobs += [file.data for file in files]
+            blobs += [*(file.data for file in files), *self._queries]
             sealed = certify(
                 self.task,
                 trial,
