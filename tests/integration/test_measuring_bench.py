@@ -17,12 +17,14 @@ from certune.core.errors import InvalidInput
 from certune.sandbox.measuring import (
     Bench,
     Block,
+    Bout,
     Buffer,
     Died,
     Program,
     WrongResult,
     mismatch,
 )
+from certune.sandbox.measuring.charge import moving
 from certune.sandbox.model import Isolation, Limits
 
 
@@ -198,16 +200,19 @@ def test_the_worker_stands_still_between_gos(keeper):
     )
     bench = Bench(keeper, Sum(), threads=2, slots=2, warm_up=0)
     bout = bench.open(python(burning))
+    assert isinstance(bout, Bout)
     with bout:
         deadline = time.monotonic() + 10
-        state = ""
-        while state not in ("T", "t") and time.monotonic() < deadline:
-            with open(f"/proc/{bout.worker.pid}/stat") as file:
-                state = file.read().rpartition(")")[2].split()[0]
-        assert state in ("T", "t")
+        while moving(bout.worker.pid) and time.monotonic() < deadline:
+            time.sleep(0.001)
+        assert not moving(bout.worker.pid)
         before = bout.used()
         time.sleep(0.05)
         assert bout.used() == before
+        bout.worker.resume()
+        time.sleep(0.05)
+        assert moving(bout.worker.pid)
+        assert bout.used() > before
 
 
 def test_too_many_or_too_large_buffers_are_refused(keeper):

@@ -15,7 +15,7 @@ from certune.core.errors import Crashed, TimedOut
 from certune.sandbox.inside.bench import HEAD
 from certune.sandbox.measuring.buffers import Layout, Region
 from certune.sandbox.measuring.channel import Channel, Reply
-from certune.sandbox.measuring.charge import Timing
+from certune.sandbox.measuring.charge import Timing, moving
 from certune.sandbox.measuring.memory import Shared, for_inputs, for_outputs, holding
 from certune.sandbox.measuring.outcome import Cheated, Died, Fault, Go
 from certune.sandbox.measuring.problem import Program
@@ -23,6 +23,7 @@ from certune.sandbox.model import Ended, Isolation, Launch, Limits
 
 _SHOWN = 32
 _KILLED_SECONDS = 30.0  # far more than the kernel needs; beyond it something of ours is wrong
+_STOPPING_SECONDS = 10.0  # on a machine that is far too busy
 _ENDING_SECONDS = 2.0  # from closing the channel to the end of the process
 
 
@@ -173,10 +174,27 @@ class Bout:
         self.worker.resume()
         reply = self.channel.answer(start, self.limit)
         self.worker.stop()
+        if self.threads > 1:
+            self._stand_still()
         self.gos += 1
         if reply.message != message and (fault := self._judge(reply, message)) is not None:
             return fault
         return Window(count, reply.stamp - start, used)
+
+    def _stand_still(self) -> None:
+        """Wait until every thread has stopped.
+
+        A thread alone runs none of the program's code once it has been told to stop. Of several,
+        one has to be woken first, which takes a while on a busy machine, and then stops the others.
+
+        Raises:
+            TimedOut: the kernel did not stop it.
+        """
+        end = perf_counter_ns() + round(_STOPPING_SECONDS * 1e9)
+        while moving(self.worker.pid):
+            if perf_counter_ns() > end:
+                raise TimedOut(f"a worker did not stop in {_STOPPING_SECONDS} s")
+            os.sched_yield()
 
     def settle(self, window: Window) -> Timing:
         """Charge what the worker has used since the last time; call it as late as can be."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ _MANY = 20
 # stopped. The rest is for page faults and for what libraries do now and then.
 _GIVEN_AWAY = 2
 _SPARE = 8
+# States of a thread in which it runs nothing: stopped, traced, ended.
+_STILL = (b"T", b"t", b"Z", b"X")
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,16 @@ def given_away(pid: int) -> int | None:
             if line.startswith(b"voluntary_ctxt_switches:"):
                 return int(line.split()[1])
     return None
+
+
+def moving(pid: int) -> bool:
+    """Whether a thread of `pid` has neither stopped nor ended."""
+    with suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with suppress(OSError), open(f"/proc/{pid}/task/{thread}/stat", "rb") as file:
+                if file.read().rpartition(b")")[2].split()[0] not in _STILL:
+                    return True
+    return False
 
 
 def waited(before: int | None, after: int | None, gos: int, threads: int) -> Cheated | None:

@@ -2,7 +2,7 @@
 
 Tries: leaves the work to a second thread and returns: the reply is sent while it still computes.
 With: threads 2
-Stopped as: wrong, hidden-work
+Stopped as: wrong, hidden-work, powerless
 """
 
 import os
