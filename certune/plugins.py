@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from certune.core.agent import AgentFactory
 from certune.core.errors import InvalidInput, Unavailable, nearest
 from certune.core.family import Family, Task
 from certune.core.spec import TaskSpec
 
+if TYPE_CHECKING:
+    from certune.sandbox.executors import Executor
+
 FAMILIES = "certune.families"
 AGENTS = "certune.agents"
+EXECUTORS = "certune.executors"
 
 
 def names(group: str) -> tuple[str, ...]:
@@ -47,6 +52,16 @@ def agent(name: str) -> AgentFactory:
         Unavailable: it is there, but something that it needs is not installed.
     """
     return cast(AgentFactory, _load(AGENTS, name, "agent"))
+
+
+def executor(name: str) -> Callable[..., Executor]:
+    """What makes the executor of this name; options are its own.
+
+    Raises:
+        InvalidInput: there is none.
+        Unavailable: it is there, but something that it needs is not installed.
+    """
+    return cast("Callable[..., Executor]", _load(EXECUTORS, name, "executor"))
 
 
 def spec(task: str, parameters: dict[str, str]) -> TaskSpec:

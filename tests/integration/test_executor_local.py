@@ -12,7 +12,8 @@ from itertools import pairwise
 import pytest
 from machine_samples import CALM, FACTS, probed
 
-from certune.core.errors import Unavailable
+from certune import plugins
+from certune.core.errors import Crashed, InvalidInput, Unavailable
 from certune.sandbox.executors import LocalExecutor, Work, exercises
 from certune.sandbox.executors.perform import Order, perform
 from certune.sandbox.machine import Finding, MachineReport
@@ -50,15 +51,19 @@ def test_a_fit_machine_is_validated_once_for_a_while(tmp_path):
         assert executor.nodes()[0].report is first
 
 
-def test_checks_run_beside_each_other_and_beside_a_measurement():
+def test_checks_run_beside_each_other_and_beside_a_measurement(tmp_path):
     with LocalExecutor(validator=None) as executor:
         if len(executor.seats) < 3:
             pytest.skip("one core: one work at a time")
         for kinds in (("check", "check"), ("measure", "check")):
-            futures = [executor.submit(Work(exercises.during, (0.4,), kind)) for kind in kinds]
-            (began, ended, _), (begins, ends, _) = (f.result(30).value for f in futures)
-            assert began < ends
-            assert begins < ended
+            folder = tmp_path / kinds[0]
+            folder.mkdir()
+            names = ("one", "other")
+            futures = [
+                executor.submit(Work(exercises.meet, (folder, name, other), kind))
+                for kind, name, other in zip(kinds, names, reversed(names), strict=True)
+            ]
+            assert all(future.result(60).value for future in futures)
 
 
 def test_work_that_was_cancelled_is_not_done(tmp_path):
@@ -71,8 +76,6 @@ def test_work_that_was_cancelled_is_not_done(tmp_path):
 
 
 def test_a_closure_is_refused_with_what_to_do():
-    from certune.core.errors import Crashed
-
     with LocalExecutor(validator=None) as executor:
         with pytest.raises(Crashed, match="use a function of a module"):
             executor.submit(Work(lambda: 1)).result(30)
@@ -130,6 +133,14 @@ def test_measurements_of_two_sessions_wait_for_each_other(tmp_path):
     assert all(ended <= began for (_, ended, _), (began, _, _) in pairwise(spans))
     other = replace(order, domain=None)
     assert perform(other).error is None
+
+
+def test_executors_are_found_by_name():
+    assert plugins.names(plugins.EXECUTORS) == ("local", "ray")
+    with plugins.executor("local")(validator=None) as executor:
+        assert executor.name == "local"
+    with pytest.raises(InvalidInput, match="no executor 'locl'; did you mean 'local'"):
+        plugins.executor("locl")
 
 
 def test_errors_of_the_order_are_answers():

@@ -132,6 +132,21 @@ def test_records_are_bounded_and_of_one_machine(tmp_path):
     assert records.read(path, other) == ()
 
 
+def test_a_user_without_a_home_has_no_record(monkeypatch):
+    def homeless():
+        raise RuntimeError("no home")
+
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(records.Path, "home", homeless)
+    found = facts()
+    path = records.record_path(found)
+    assert records.read(path, found) == ()
+    assert not records.write(path, found, ())
+    assert records.forget() == 0
+    monkeypatch.setenv("XDG_STATE_HOME", "/somewhere")
+    assert str(records.record_path(found)).startswith("/somewhere/certune/machine-")
+
+
 @pytest.mark.usefixtures("_calm")
 def test_a_folder_that_cannot_be_written_costs_the_record_alone(tmp_path):
     (tmp_path / "file").write_text("")

@@ -47,6 +47,17 @@ def during(seconds: float) -> tuple[float, float, tuple[int, ...]]:
     return began, time.monotonic(), tuple(sorted(os.sched_getaffinity(0)))
 
 
+def meet(folder: Path, name: str, other: str, seconds: float = 30.0) -> bool:
+    """Whether another work, called `other`, is under way at the same time as this one."""
+    (folder / name).touch()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if (folder / other).exists():
+            return True
+        time.sleep(0.01)
+    return False
+
+
 def die(until: Path | None = None) -> str:
     """Kill this process; where `until` is given, only if that file is not there, and make it."""
     if until is not None:

@@ -54,9 +54,15 @@ def machine_key(facts: Facts) -> str:
 
 
 def state_folder() -> Path:
-    """Where certune keeps what belongs to this machine and user (XDG_STATE_HOME)."""
+    """Where certune keeps what belongs to this machine and user (XDG_STATE_HOME).
+
+    A user without a home has none: then it is a folder that cannot be made.
+    """
     base = os.environ.get("XDG_STATE_HOME", "")
-    folder = Path(base) if base.startswith("/") else Path.home() / ".local" / "state"
+    try:
+        folder = Path(base) if base.startswith("/") else Path.home() / ".local" / "state"
+    except RuntimeError:
+        folder = Path(os.devnull)
     return folder / "certune"
 
 
