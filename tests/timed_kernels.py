@@ -50,7 +50,7 @@ void stream(const uint32_t *in, uint32_t *out, int64_t extra) {
 """
 
 ROUNDS = 4000
-SIZE, PASSES = 2**15, 16
+SIZE, PASSES = 2**12, 128
 
 
 def build(folder: Path | None = None) -> bytes:

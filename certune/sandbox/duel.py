@@ -10,6 +10,9 @@ that is drawn anew for each.
 Of a pair, the wall clock's ratio is the median over all "go"s of the incumbent's time over the
 candidate's for the same inputs, which preemption hardly moves. The CPU clock's is that of the
 sums, single calls and hidden work included, so that nothing is gained by working at another time.
+
+A pair has more blocks where the pairs before it were spread too widely to tell the ratio from
+1 + least effect soon. That looks at the past alone, so the next coin is as fair as ever.
 """
 
 from __future__ import annotations
@@ -32,6 +35,10 @@ from certune.sandbox.core import OneCore
 from certune.sandbox.measuring import Bench, Block, Bout, Cheated, Died, Program, WrongResult
 
 BLOCKS = 5
+MOST_BLOCKS = 4 * BLOCKS
+# Of standard deviations between ratio and threshold: 1.5 wins 93 % of the pairs.
+_CLEAR = 1.5
+_JUDGED = 5  # pairs by which the spread is judged
 _FAULTS = (Cheated, WrongResult, Died)
 
 
@@ -52,22 +59,26 @@ Matches: TypeAlias = Callable[[], Sequence[Match]]
 class Duel:
     """Observations of candidate and incumbent, one pair of fresh processes for each match.
 
-    `blocks` are measured of either process. `generator` throws the coin: secret unless a test
-    gives one.
+    `blocks` are measured of either process, up to `most_blocks` where the pairs before differ
+    too much. `generator` throws the coin: secret unless a test gives one.
     """
 
     def __init__(
         self,
         matches: Matches,
         *,
+        least_effect: float = 0.01,
         blocks: int = BLOCKS,
+        most_blocks: int = MOST_BLOCKS,
         generator: random.Random | None = None,
     ) -> None:
         if blocks < 1:
             raise ValueError("a pair needs at least one block")
         self._make = matches
         self._matches: Sequence[Match] = ()
-        self._blocks = blocks
+        self._margin = log(1 + least_effect)
+        self._blocks, self._most = blocks, max(blocks, most_blocks)
+        self._past: list[Observation] = []
         self._random = generator or secrets.SystemRandom()
 
     def observe(self) -> Observation | Fault:
@@ -84,7 +95,25 @@ class Duel:
             if isinstance(one, Fault):
                 return replace(one, seconds=one.seconds + sum(part.seconds for part, _ in parts))
             parts.append((one, match.weight))
-        return weighted(parts)
+        found = weighted(parts)
+        self._look(found)
+        return found
+
+    def _look(self, found: Observation) -> None:
+        """Have more blocks from the next pair on if those so far do not tell enough."""
+        self._past.append(found)
+        if len(self._past) < _JUDGED or self._blocks >= self._most:
+            return
+        for ratios in (
+            [log(one.wall_ratio) for one in self._past],
+            [log(one.cpu_ratio) for one in self._past],
+        ):
+            middle = median(ratios)
+            spread = 1.4826 * median(abs(ratio - middle) for ratio in ratios)
+            if abs(middle - self._margin) < _CLEAR * spread:
+                self._blocks = min(2 * self._blocks, self._most)
+                self._past.clear()
+                return
 
     def _coin(self) -> bool:
         return self._random.random() < 0.5
@@ -178,9 +207,6 @@ def fight(
         Inconclusive: nothing was shown, and the machine was too noisy for anything to be.
         InfrastructureError: trouble of our own; the error stays spent.
     """
-    return compare(
-        Duel(matches, blocks=blocks),
-        error=error,
-        rule=rule or Rule(),
-        confirm=Duel(matches, blocks=blocks),
-    )
+    rule = rule or Rule()
+    first, fresh = (Duel(matches, least_effect=rule.least_effect, blocks=blocks) for _ in range(2))
+    return compare(first, error=error, rule=rule, confirm=fresh)

@@ -196,6 +196,42 @@ def test_the_judge_gets_its_cores_back():
     assert os.sched_getaffinity(0) == before
 
 
+class Jittery(ToyBench):
+    """The candidate's time is off by what the test says, pair by pair."""
+
+    def __init__(self, offsets):
+        super().__init__({b"candidate": 1.0, b"incumbent": 1.0})
+        self.offsets = iter(offsets)
+        self.rounds = []
+
+    def open(self, program):
+        if program is CANDIDATE:
+            self.seconds[b"candidate"] = 1.0 / (1.02 + next(self.offsets))
+            self.rounds.append(0)
+        return super().open(program)
+
+    def block(self, bout, inputs):
+        self.rounds[-1] += bout.name == b"candidate"
+        return super().block(bout, inputs)
+
+
+def rounds_of(offsets):
+    bench = Jittery(offsets)
+    one = duel(bench, blocks=2, most_blocks=8)
+    for _ in offsets:
+        one.observe()
+    return bench.rounds
+
+
+def test_more_blocks_where_pairs_are_spread_too_widely():
+    spread = [-0.02, 0.03, -0.01, 0.02, 0.0] * 4
+    assert rounds_of(spread) == [2] * 5 + [4] * 5 + [8] * 10
+
+
+def test_no_more_blocks_than_are_needed():
+    assert rounds_of([-0.002, 0.003, -0.001, 0.002, 0.0] * 4) == [2] * 20
+
+
 def test_a_pair_has_blocks():
     with pytest.raises(ValueError, match="at least one block"):
         Duel(list, blocks=0)
