@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from msccl_files import NAMES, real
 from msccl_interpreter import SLOTS, Program, interpret
-from msccl_mutations import judge, mutate
+from msccl_mutations import compare, judge, mutate
 
 from certune.core import InvalidInput, Status
 from certune.tasks.collective.collective import ROOTED, Collective, Kind, reversed_kind
@@ -192,15 +192,43 @@ def test_lowered_schedules(kind):
                 assert result.failures <= ({"hang"} if slots == 1 else set())
 
 
+def lowered(rng: random.Random) -> tuple[str, int]:
+    """A program of three ranks, and its root."""
+    kind, target = rng.choice(KINDS), rng.choice(("azure", "rccl"))
+    root = rng.randrange(3) if kind in ROOTED else 0
+    built = lower(
+        flooded(kind, 3, 3 * rng.choice((1, 2)), root, rng), target,
+        in_place=rng.random() < 0.5, protocol=rng.choice(PROTOCOLS),
+        channels=rng.choice((None, 1, 2)),
+    )  # fmt: skip
+    return write(built, target).decode(), root
+
+
 def test_mutations_of_lowered_programs():
     found: Counter[str] = Counter()
     for seed in range(60):
         rng = random.Random(f"lowered {seed}")
-        kind = rng.choice(KINDS)
-        root = rng.randrange(3) if kind in ROOTED else 0
-        target = rng.choice(("azure", "rccl"))
-        built = lower(flooded(kind, 3, 3, root, rng), target, in_place=rng.random() < 0.5)
-        text = write(built, target).decode()
+        text, root = lowered(rng)
         found[judge(text, mutate(text, rng), rng, root=root)] += 1
     assert len(found) >= 8
     assert survivors(found) > 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(4))
+def test_walks_among_what_is_proved(part):
+    """What is proved is changed again and again, further and further from the original."""
+    found: Counter[str] = Counter()
+    far = 0
+    for number in range(50 * part, 50 * (part + 1)):
+        rng = random.Random(f"walk {number}")
+        text, _ = lowered(rng)
+        for _ in range(40):
+            changed = mutate(text, rng)
+            verdict = compare(changed, rng)
+            found[verdict] += 1
+            if verdict == "proved":
+                text, far = changed, far + 1
+    print(sorted(found.items()))
+    assert far > 400
+    assert found.total() == 2000

@@ -1,6 +1,7 @@
 """The verifier agrees with an independently written interpreter, on real and damaged plans, and
 what survives damage is shown to do what the original does."""
 
+import random
 from collections import Counter
 from pathlib import Path
 
@@ -90,3 +91,23 @@ def test_damaged_lowered_plans_at_length(kind: Kind) -> None:
             seen = agree(lowered(kind, inplace, threadblocks), range(80), thorough=True)
             assert survivors(seen) > 0
             assert undecided(seen) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(4))
+def test_walks_among_what_is_proved(part: int) -> None:
+    """What is proved is damaged again and again, further and further from the original."""
+    seen: Counter[str] = Counter()
+    for number in range(10 * part, 10 * (part + 1)):
+        chance = random.Random(f"walk {number}")
+        kind = chance.choice(("allgather", "allreduce", "reduce-scatter", "alltoall"))
+        name = chance.choice(("allreduce_packet", "transfer_pack", None))
+        data = real(name) if name else lowered(kind, chance.random() < 0.5, chance.choice((1, 2)))
+        for _ in range(30):
+            damaged = mutate(data, chance.randrange(2**30))
+            outcome = compare(damaged)
+            assert not outcome.differ, (number, outcome.differ)
+            seen["proved" if outcome.proved else "not proved"] += 1
+            if outcome.proved:
+                data = damaged
+    assert seen["proved"] > 20
