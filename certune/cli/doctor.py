@@ -139,6 +139,7 @@ def lines(here: Environment, checks: Sequence[Check]) -> Iterator[str]:
         yield from _wrapped(f"to mend: {names}", "  ")
     else:
         yield "nothing that certune needs is missing"
+    yield "whether the sandbox holds here: certune sandbox selftest"
 
 
 def _wrapped(text: str, indent: str) -> list[str]:

@@ -2,13 +2,14 @@
 
 import ctypes
 import os
+import threading
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from gpu_problems import SIZES, Product
 
-from certune.core.errors import InvalidInput, Unavailable
+from certune.core.errors import Crashed, InvalidInput, Unavailable
 from certune.sandbox.gpu import Cuda, GpuBench, Host
 from certune.sandbox.gpu.bench import _tensors
 from certune.sandbox.inside.cuda import (
@@ -164,6 +165,30 @@ def test_the_cold_cache_is_written_with_other_bytes_each_time():
     assert len(seen) == 3
     assert all(len(set(one)) == 1 for one in seen)
     assert device._chill.size >= 2 * 8192
+
+
+def test_a_device_that_fails_is_trouble_of_our_own():
+    stub = Stub()
+    device = cuda(stub)
+    memory = device.share(100, writable=True)
+    stub.broken["cuCtxSynchronize"] = 700
+    for fail in (device.synchronise, device.chill, memory.keep):
+        with pytest.raises(Crashed, match="cuCtxSynchronize failed with 700"):
+            fail()
+    memory.close()
+
+
+def test_every_thread_enters_the_context():
+    stub = Stub()
+    device = cuda(stub)
+    stub.calls.clear()
+    device.synchronise()
+    thread = threading.Thread(target=device.synchronise)
+    thread.start()
+    thread.join()
+    device.synchronise()
+    enter, work = "cuCtxSetCurrent", "cuCtxSynchronize"
+    assert stub.calls == [work, enter, work, enter, work]
 
 
 def test_a_worker_asks_for_reading_alone():

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from certune.core.errors import InfrastructureError, Unavailable
+from certune.core.errors import Crashed, Unavailable
 from certune.sandbox.inside.cuda import (
     L2_CACHE_SIZE,
     POSIX_HANDLES,
@@ -150,6 +150,14 @@ class Host:
         """See `Device.synchronise`: nothing waits here."""
 
 
+def _call(driver: Driver, name: str, *arguments: int) -> None:
+    """Make a call whose failure is the device's, and nobody's verdict."""
+    try:
+        driver.call(name, *arguments)
+    except DriverError as error:
+        raise Crashed(f"the device failed: {error}") from None
+
+
 class CudaMemory:
     """Memory of a CUDA device, and a private copy of it that no other process can map."""
 
@@ -176,17 +184,17 @@ class CudaMemory:
     def write(self, data: Bytes) -> None:
         """See `Memory.write`."""
         data = np.ascontiguousarray(data)
-        self._driver.call("cuMemcpyHtoD_v2", self._shared, data.ctypes.data, data.size)
-        self._driver.call("cuCtxSynchronize")
+        _call(self._driver, "cuMemcpyHtoD_v2", self._shared, data.ctypes.data, data.size)
+        _call(self._driver, "cuCtxSynchronize")
 
     def keep(self) -> None:
         """See `Memory.keep`."""
-        self._driver.call("cuMemcpyDtoD_v2", self._copy, self._shared, self.size)
-        self._driver.call("cuCtxSynchronize")
+        _call(self._driver, "cuMemcpyDtoD_v2", self._copy, self._shared, self.size)
+        _call(self._driver, "cuCtxSynchronize")
 
     def kept(self, into: Bytes) -> None:
         """See `Memory.kept`."""
-        self._driver.call("cuMemcpyDtoH_v2", into.ctypes.data, self._copy, into.size)
+        _call(self._driver, "cuMemcpyDtoH_v2", into.ctypes.data, self._copy, into.size)
 
     def close(self) -> None:
         """See `Memory.close`."""
@@ -195,7 +203,8 @@ class CudaMemory:
             self.fd = -1
         given, self._given = self._given, []
         for address, handle in given:
-            self._driver.unmapped(address, self.size, handle)
+            with suppress(DriverError):  # it may fail of what came before
+                self._driver.unmapped(address, self.size, handle)
 
 
 class Cuda:
@@ -238,12 +247,9 @@ class Cuda:
         with suppress(DriverError):  # before compute capability 8.0 nothing persists
             self._driver.call("cuCtxResetPersistingL2Cache")
         self._turn = (self._turn + 1) % 256
-        self._driver.call("cuMemsetD8_v2", self._chill._shared, self._turn, self._chill.size)
-        self._driver.call("cuCtxSynchronize")
+        _call(self._driver, "cuMemsetD8_v2", self._chill._shared, self._turn, self._chill.size)
+        _call(self._driver, "cuCtxSynchronize")
 
     def synchronise(self) -> None:
         """See `Device.synchronise`."""
-        try:
-            self._driver.call("cuCtxSynchronize")
-        except DriverError as error:
-            raise InfrastructureError(f"the device failed: {error}") from None
+        _call(self._driver, "cuCtxSynchronize")

@@ -6,6 +6,7 @@ Structures and constants are those of cuda.h 13.0. Nothing here has run on a dev
 from __future__ import annotations
 
 import ctypes
+from _thread import get_ident
 from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_ubyte, c_uint64, c_void_p
 from typing import Any
 
@@ -89,6 +90,8 @@ class Driver:
             except OSError as error:
                 raise DriverError(f"there is no CUDA driver: {error}") from None
         self._library = library
+        self._context: c_void_p | None = None
+        self._thread = 0
         self.ordinal = ordinal
         for name, arguments in _SIGNATURES.items():
             function = getattr(library, name)
@@ -99,7 +102,6 @@ class Driver:
         self._device = device.value
         self.call("cuDevicePrimaryCtxRetain", byref(context), self._device)
         self._context = context
-        self.enter()
 
     def call(self, name: str, *arguments: Any) -> None:
         """Make one call.
@@ -107,13 +109,16 @@ class Driver:
         Raises:
             DriverError: it returned anything but success.
         """
+        # A context is current in one thread; calls may come from another than the last one.
+        if self._context is not None and self._thread != get_ident():
+            self._checked("cuCtxSetCurrent", self._context)
+            self._thread = get_ident()
+        self._checked(name, *arguments)
+
+    def _checked(self, name: str, *arguments: Any) -> None:
         status = getattr(self._library, name)(*arguments)
         if status != 0:
             raise DriverError(f"{name} failed with {status}")
-
-    def enter(self) -> None:
-        """Make the context that of the calling thread."""
-        self.call("cuCtxSetCurrent", self._context)
 
     def attribute(self, which: int) -> int:
         """An attribute of the device."""
