@@ -9,44 +9,61 @@ import fcntl
 import os
 import signal
 import struct
+import time
+from collections.abc import Callable
 
-from certune.sandbox.attacks.kit import aim, attempt
+from certune.sandbox.attacks.kit import aim, attempt, say
 
 
-def pipe() -> tuple[int, int]:
-    read, write = os.pipe()
-    fcntl.fcntl(read, 10, int(signal.SIGUSR1))  # F_SETSIG
-    return read, write
+def arrange(own: Callable[[int], object]) -> None:
+    """Ask for SIGUSR1 whenever the judge reads what is reported, or a pipe of its own moves."""
+    report = aim["own"][-1]
+    for fd, other in ((report, report), made()):
+        if fd < 0:
+            continue
+        try:
+            fcntl.fcntl(fd, 10, int(signal.SIGUSR1))  # F_SETSIG: else SIGIO
+        except OSError:
+            pass
+        own(fd)
+        fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)
+        if other != fd:
+            os.write(other, b"x")
+    say("listen")  # the judge reads this
+    time.sleep(0.1)
+
+
+def made() -> tuple[int, int]:
+    try:
+        return os.pipe()
+    except OSError:
+        return -1, -1
 
 
 @attempt("F_SETOWN")
 def owner() -> None:
-    read, write = pipe()
-    fcntl.fcntl(read, 8, aim["victim"])
-    fcntl.fcntl(read, fcntl.F_SETFL, os.O_ASYNC)
-    os.write(write, b"x")
+    arrange(lambda fd: fcntl.fcntl(fd, 8, aim["victim"]))
 
 
 @attempt("F_SETOWN_EX")
 def owner_extended() -> None:
-    read, write = pipe()
-    fcntl.fcntl(read, 15, struct.pack("ii", 1, aim["victim"]))
-    fcntl.fcntl(read, fcntl.F_SETFL, os.O_ASYNC)
-    os.write(write, b"x")
+    arrange(lambda fd: fcntl.fcntl(fd, 15, struct.pack("ii", 1, aim["victim"])))
 
 
-@attempt("FIOSETOWN and FIOASYNC on a pipe")
+@attempt("FIOSETOWN and FIOASYNC")
 def by_ioctl() -> None:
-    read, write = pipe()
-    fcntl.ioctl(read, 0x8901, struct.pack("i", aim["victim"]))
-    fcntl.ioctl(read, 0x5452, struct.pack("i", 1))
-    os.write(write, b"x")
+    def own(fd: int) -> None:
+        fcntl.ioctl(fd, 0x8901, struct.pack("i", aim["victim"]))
+        fcntl.ioctl(fd, 0x5452, struct.pack("i", 1))
+
+    arrange(own)
 
 
-@attempt("the group of the judge")
+@attempt("the group of another process")
 def group() -> None:
-    read, write = os.pipe()
-    fcntl.fcntl(read, 10, int(signal.SIGURG))
-    fcntl.fcntl(read, 8, -aim["victim_group"])
-    fcntl.fcntl(read, fcntl.F_SETFL, os.O_ASYNC)
-    os.write(write, b"x")
+    arrange(lambda fd: fcntl.fcntl(fd, 8, -aim["victim_group"]))
+
+
+@attempt("whoever has been asked for before")
+def without_owner() -> None:
+    arrange(lambda fd: None)
