@@ -170,6 +170,27 @@ for name, attempt in tries.items():
     assert (ended.ending, output) == ("finished", ""), ended.diagnostics.decode()
 
 
+def test_a_worker_cannot_take_back_what_it_told(walled):
+    """Else it could make its own death look like trouble of the judge's machine."""
+    program = """
+import os
+for way in ("/proc/self/fd/3", "/dev/fd/3"):
+    try:
+        os.read(os.open(way, os.O_RDONLY | os.O_NONBLOCK), 100)
+    except OSError:
+        pass
+try:
+    os.read(3, 100)
+except OSError:
+    pass
+os.write(3, b"Eforged")
+os.abort()
+"""
+    ended, _ = run(walled, program, wall_seconds=2.0)
+    assert (ended.ending, ended.loaded) == ("killed", True)
+    assert "forged" not in ended.detail
+
+
 def test_a_contained_worker_sees_its_own_small_world(keeper):
     if keeper.level is not Isolation.CONTAINED:
         pytest.skip("for 'contained'")

@@ -4,6 +4,7 @@ import ctypes
 import os
 import shutil
 import tempfile
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -158,6 +159,38 @@ int main(int argc, char **argv) {
     outcome = run([loader, "./fill", way], dict(built.outputs), [], limits, keeper=keeper)
     # A folder in memory is simply full: an error, or SIGBUS.
     assert outcome.ending in ("file-too-large", "killed", "failed"), outcome
+
+
+HOSTILE_NAME = rb"""
+import ctypes, os, time
+ctypes.CDLL(None).prctl(15, b"\xff) R 1 1\n(\xfe", 0, 0, 0)
+if os.fork() == 0:
+    if os.fork() == 0:
+        time.sleep(60)
+    os._exit(0)
+time.sleep(0.3)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/usr/bin/python3"), reason="no Python in /usr/bin")
+def test_a_process_may_call_itself_what_it_likes(keeper):
+    command = ["/usr/bin/python3", "-S", "name.py"]
+    outcome = run(command, {"name.py": HOSTILE_NAME}, [], keeper=keeper)
+    assert outcome.ending == "finished", outcome
+    assert shell(keeper, "echo fine").diagnostics == "fine\n"
+
+
+def test_a_neighbours_strays_are_not_held_against_an_honest_tool(keeper):
+    script = "i=0; while [ $i -lt 400 ]; do (sleep 9 &); i=$((i+1)); done; sleep 9"
+    endings = []
+    hostile = threading.Thread(
+        target=lambda: endings.append(shell(keeper, script, processes=8).ending)
+    )
+    hostile.start()
+    honest = [shell(keeper, "sleep 0.2; echo fine", processes=4) for _ in range(4)]
+    hostile.join(60)
+    assert endings == ["too-many-processes"]
+    assert {(one.ending, one.diagnostics) for one in honest} == {("finished", "fine\n")}
 
 
 def test_a_plain_users_files_keep_their_modes_and_times(keeper, tmp_path):

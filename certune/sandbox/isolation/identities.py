@@ -5,6 +5,15 @@ from __future__ import annotations
 import pwd
 import secrets
 
+from certune.sandbox.isolation.privileges import capabilities
+
+_SETGID_AND_SETUID = 1 << 6 | 1 << 7
+
+
+def may_become_another() -> bool:
+    """Whether this process may change its user: root in a container may have lost that."""
+    return capabilities() & _SETGID_AND_SETUID == _SETGID_AND_SETUID
+
 
 def unused_ids(count: int) -> int:
     """The first of `count` successive user ids, mapped here, that nobody seems to have.

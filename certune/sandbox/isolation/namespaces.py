@@ -79,11 +79,10 @@ def _map_oneself(proc: int, uid: int, gid: int) -> None:
 def _new_root(visible: Iterable[str]) -> None:
     visible = sorted(visible, key=len)
     call("mount", b"none", b"/", None, _MS_REC | _MS_PRIVATE, None)
-    root = next(
-        one
-        for one in _SITES
-        if os.path.isdir(one) and not any(_below(path, one) for path in visible)
-    )
+    sites = (one for one in _SITES if os.path.isdir(one))
+    root = next((one for one in sites if not any(_below(path, one) for path in visible)), None)
+    if root is None:
+        raise OSError(2, f"mount: none of {', '.join(_SITES)} is there to put a root together")
     _tmpfs(root, "size=1m,nr_inodes=4k,mode=755", _MS_NOEXEC)
     shown: list[str] = []
     for path in visible:

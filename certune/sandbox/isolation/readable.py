@@ -19,6 +19,8 @@ _SYSTEM = (
     "/usr/lib64",
     "/usr/libx32",
     "/usr/local/lib",
+    "/nix/store",
+    "/gnu/store",
     "/etc/ld.so.cache",
     "/dev/null",
     "/dev/zero",
@@ -54,14 +56,13 @@ def readable() -> list[str]:
     form elsewhere is not seen.
     """
     own = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib")]
-    libraries = sysconfig.get_config_var("LIBDIR")
-    shared = []
-    if libraries and os.path.isdir(libraries):
-        shared = [
-            os.path.join(libraries, name)
-            for name in os.listdir(libraries)
-            if name.startswith(("libpython", "libstdc++", "libgcc", "libgfortran", "libgomp"))
-        ]
+    shared = [
+        os.path.join(libraries, name)
+        for libraries in {sysconfig.get_config_var("LIBDIR"), os.path.join(sys.base_prefix, "lib")}
+        if libraries and os.path.isdir(libraries)
+        for name in sorted(os.listdir(libraries))
+        if name.startswith(("libpython", "libstdc++", "libgcc", "libgfortran", "libgomp"))
+    ]
     found = [*_SYSTEM, interpreter(), package(), *own, *module_path(), *shared]
     if os.path.exists(conda := os.path.join(sys.base_prefix, "conda-meta")):
         found.append(os.path.join(os.path.dirname(conda), "lib"))

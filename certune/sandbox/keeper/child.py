@@ -17,6 +17,7 @@ from certune.sandbox.keeper.folders import size, unlinked
 _KEPT = 32 * 1024
 _LEAST_PAUSE = 0.01
 _SURVEY_PAUSE = 0.05
+_POOLS = 4
 
 
 class Child:
@@ -43,6 +44,7 @@ class Child:
         self.hung_up = False
         self.folder = ""
         self._proc = -1
+        self._outer = ""
         self._used = 0.0
         self.killed_for = ""
         self._heard = 0
@@ -68,15 +70,13 @@ class Child:
 
     def _survey(self, known: set[int]) -> float:
         """See what all of its processes use together; CPU seconds."""
-        outer = next((one for one, own in children(self._proc) if own == self.pid), None)
-        if outer is None:
-            return 0.0
+        self.find()
         most, threads = self.limits["processes"], self.limits["threads"]
-        found, running, used = tree(self._proc, outer, most + 1)
+        found, running, used = tree(self._proc, self._outer, most + 1)
         self._used = max(self._used, used)
         # The worker itself, which only waits, is none of the tool's. Who leaves the tree is lost.
-        strays = kill_orphans(self._proc, known)
-        if len(found) - 1 + strays > most or (threads > 1 and running > most + 2 * threads):
+        strays = kill_orphans(self._proc, known).get(self._outer, 0)
+        if len(found) - 1 + strays > most or (threads > 1 and running > most + _POOLS * threads):
             self.kill("too-many-processes")
         if self.folder and self._written(found) > self.limits["file_bytes"]:
             self.kill("file-too-large")
@@ -88,9 +88,14 @@ class Child:
             nameless |= unlinked(self._proc, one, self.folder)
         return size(self.folder, self.limits["file_bytes"]) + sum(nameless.values())
 
-    def strays(self, count: int) -> None:
-        """So many processes were left when it ended: a bomb that choked on its own limit?"""
-        if self._proc >= 0 and count >= self.limits["processes"]:
+    def find(self) -> None:
+        """Its number in /proc, which is that of its session too; before it is waited for."""
+        if self._proc >= 0 and not self._outer:
+            self._outer = next((one for one, own in children(self._proc) if own == self.pid), "")
+
+    def strays(self, found: dict[str, int]) -> None:
+        """So many processes of each session were left: a bomb that choked on its own limit?"""
+        if self._outer and found.get(self._outer, 0) >= self.limits["processes"]:
             self.killed_for = self.killed_for or "too-many-processes"
 
     def due(self) -> float:

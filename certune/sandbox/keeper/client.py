@@ -17,7 +17,7 @@ from typing import Any
 
 from certune.core.errors import Crashed, InvalidInput, TimedOut, Unavailable
 from certune.sandbox.isolation import readable as files
-from certune.sandbox.isolation.identities import unused_ids
+from certune.sandbox.isolation.identities import may_become_another, unused_ids
 from certune.sandbox.isolation.probe import NOT_LINUX, available, explain
 from certune.sandbox.keeper import wire
 from certune.sandbox.keeper.spawn import PROLOGUE, environment, one_way
@@ -187,7 +187,7 @@ def _choose(level: Isolation | None) -> tuple[Isolation, frozenset[Layer]]:
 
 def _ids(layers: frozenset[Layer], compute: bool) -> list[int]:
     """Unused user ids for the workers, when root starts them and they can be read by others."""
-    if os.geteuid() != 0 or Layer.PRIVILEGES not in layers:
+    if os.geteuid() != 0 or Layer.PRIVILEGES not in layers or not may_become_another():
         return []
     # A toolchain's workers need nothing more of the interpreter once they are locked.
     if compute and Layer.NAMESPACES not in layers and not files.by_others():

@@ -32,7 +32,7 @@ def tree(proc: int, top: str, most: int) -> tuple[list[str], int, float]:
         one = left.pop()
         seen.append(one)
         try:
-            fields = _read(proc, f"{one}/stat").rpartition(")")[2].split()
+            fields = _fields(proc, one)
             ticks += sum(map(int, fields[11:15]))
             threads += int(fields[17])
             left += _below(proc, one)
@@ -58,36 +58,49 @@ def _below(proc: int, one: str) -> list[str]:
     return found
 
 
-def kill_orphans(proc: int, known: set[int]) -> int:
+def kill_orphans(proc: int, known: set[int]) -> dict[str, int]:
     """Kill and reap every child that is not `known`, and theirs, which then become children.
 
-    How many they were.
+    How many there were of each session, by its number in `proc`: a worker leads its session, and
+    what it starts cannot leave it behind a filter.
     """
-    count = 0
+    sessions: dict[str, int] = {}
     for _ in range(_ROUNDS):
-        found = [one for _, one in children(proc) if one not in known]
+        found = [(outer, one) for outer, one in children(proc) if one not in known]
         if not found:
             break
-        count += len(found)
+        for outer, _ in found:
+            session = _fields(proc, outer)[3]
+            sessions[session] = sessions.get(session, 0) + 1
         # All are stopped before any dies, so that none can start another meanwhile.
         for number in (signal.SIGSTOP, signal.SIGKILL):
-            for one in found:
+            for _, one in found:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(one, number)
-        for one in found:
+        for _, one in found:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(one, 0)
-    return count
+    return sessions
 
 
 def _read(proc: int, name: str) -> str:
-    with open(os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc)) as file:
+    # A process gives itself any name, in bytes that need not be text.
+    fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc)
+    with open(fd, encoding="utf-8", errors="replace") as file:
         return file.read()
+
+
+def _fields(proc: int, one: str) -> list[str]:
+    """What /proc/PID/stat says after the name, which may hold anything: from the third field on.
+
+    A process that has not been waited for is always there.
+    """
+    return _read(proc, f"{one}/stat").rpartition(")")[2].split()
 
 
 def _parent(proc: int, name: str) -> str:
     try:
-        return _read(proc, f"{name}/stat").rpartition(")")[2].split()[1]
+        return _fields(proc, name)[1]
     except OSError:
         return ""
 

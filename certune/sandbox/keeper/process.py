@@ -25,6 +25,8 @@ from certune.sandbox.keeper.folders import Folders, remove
 
 _MOST_RULESETS = 16
 _SPARE_PROCESSES = 8
+_SPARE_PROCESSES_SHARED = 256
+_POOLS = 4
 
 
 class Keeper:
@@ -101,7 +103,10 @@ class Keeper:
 
     def _fork(self, request: dict[str, Any], fds: list[int], channel: socket.socket) -> Child:
         plan = self._plan(request, fds)
-        told, tells = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        # No pipe: through /proc a worker could open its reading end, and take back what it told.
+        reading, writing = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        writing.shutdown(socket.SHUT_RD)
+        told, tells = reading.detach(), writing.detach()
         heard, says = os.pipe2(os.O_CLOEXEC)
         try:
             pid = os.fork()
@@ -116,6 +121,7 @@ class Keeper:
             os.close(tells)
             os.close(says)
         os.set_blocking(heard, False)
+        os.set_blocking(told, False)
         child = Child(pid, pidfd, channel, heard, told, request["limits"], plan.uid, self.null)
         if request["profile"] == "toolchain":
             child.watch(self.proc, plan.folder)
@@ -125,13 +131,15 @@ class Keeper:
 
     def _plan(self, request: dict[str, Any], fds: list[int]) -> spawn.Plan:
         limits = request["limits"]
-        # A library's pool may have as many threads again. A toolchain's processes are counted
-        # by the loop, which ends a worker before this wall is reached.
-        most = int(limits["processes"]) + 2 * (int(limits["threads"]) - 1)
+        # Each library has a pool of its own, and numba more than one. A toolchain's processes are
+        # counted by the loop, which ends a worker before this wall is reached.
+        most = int(limits["processes"]) + _POOLS * (int(limits["threads"]) - 1)
         if request["profile"] == "toolchain":
             most += _SPARE_PROCESSES
         if not self.exact:
-            # Every process of this user counts: at most as many more as run now on the machine.
+            # Every process of this user counts, those of other workers too: a coarse wall behind
+            # what the loop counts for each.
+            most += _SPARE_PROCESSES_SHARED
             with open(os.open("loadavg", os.O_RDONLY, dir_fd=self.proc), "rb") as file:
                 most += int(file.read().split()[3].split(b"/")[1])
         self.started += 1
@@ -179,6 +187,7 @@ class Keeper:
     def _end(self, child: Child, poller: select.poll) -> None:
         if "session" in self.layers:
             child.kill_group()
+            child.find()
         _, status, usage = os.wait4(child.pid, 0)
         if "session" in self.layers and self.may_fork:
             child.strays(kill_orphans(self.proc, set(self.children)))

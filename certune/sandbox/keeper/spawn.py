@@ -109,6 +109,8 @@ def _become(plan: Plan, diagnostics: int, told: int) -> None:
         if plan.uid is not None:
             privileges.become(plan.uid)
         privileges.drop_capabilities()
+        # Here already: an exec gives root back whatever could not be dropped from its bounds.
+        syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
     if "session" in layers:
         privileges.die_with(plan.keeper)
     program = _filter(plan) if "seccomp" in layers else b""
