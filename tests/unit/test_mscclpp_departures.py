@@ -187,6 +187,32 @@ def test_a_reduction_does_not_start_again_in_short_scratch() -> None:
     assert "bounds" not in interpret(json.dumps(plan), iterations=3)
 
 
+def test_get_starts_again_on_the_wrong_side() -> None:
+    plan = pipeline(2)
+    for rank, gpu in enumerate(plan["gpus"]):
+        gpu["channels"] = [{"channel_type": "memory", "connected_to": [1 - rank]}]
+        gpu["remote_buffers"] = [
+            {"rank": 1 - rank, "type": "s", "access_channel_types": ["memory"]}
+        ]
+        (block,) = gpu["threadblocks"] = copy.deepcopy(gpu["threadblocks"])
+        block["channels"] = [{"channel_type": "memory", "channel_ids": [0]}]
+        block["remote_buffer_refs"] = [{"access_channel_type": "memory", "remote_buffer_ids": [0]}]
+        block["ops"][0]["ops"][0] = {
+            "name": "get",
+            "channel_type": "memory",
+            "channel_ids": [0],
+            "src_buff": [{"buffer_id": 0, "index": 0, "size": 1}],
+            "dst_buff": [{"type": "i", "index": 0, "size": 1}],
+        }
+    report = judge(plan)
+    assert "which one starts again" in sentence(report, "as-written")
+    # With as much scratch as the message has units, nothing starts again.
+    plan["gpus"][0]["threadblocks"][0]["ops"][0]["ops"].pop()
+    plan["gpus"][1]["threadblocks"][0]["ops"][0]["ops"].pop()
+    plan["reuse_resources"] = False
+    assert "as-written" not in refuted(judge(plan))
+
+
 def test_a_packet_written_by_two() -> None:
     plan = load("allreduce_packet")
     blocks = plan["gpus"][1]["threadblocks"]

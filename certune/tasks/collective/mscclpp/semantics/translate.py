@@ -77,7 +77,7 @@ def _added(t: Translation, number: int, units: int) -> Region:
             "starts again where scratch is shorter than the message"
         )
     if shorter and wraps and operand.buffer != "s":
-        raise Unmodelled("a further source of a reduction starts again outside scratch")
+        raise Strays("a further source of a reduction starts again outside scratch")
     return t.local(operand, units, wraps=wraps)
 
 
@@ -112,6 +112,12 @@ def _get(t: Translation) -> None:
                 Issue("departs", "the executor exchanges the offsets of get's two operands")
             )
         buffer = t.actor.remote(t.op, source.id).buffer if source.reference == "remote" else None
+        shorter = t.actor.space.scratch_units != t.actor.space.units
+        if shorter and (buffer == "s") != (target.buffer == "s"):
+            raise Strays(
+                "the executor exchanges the offsets of get's two operands, and with them which one "
+                "starts again where scratch is shorter than the message"
+            )
         if buffer is not None and buffer == t.actor.space.aliased and buffer != "s":
             raise Unmodelled("get from a buffer that is a part of another one")
         swapped_source = type(source)(
