@@ -26,9 +26,17 @@ class SandboxRunner(AbstractContextManager["SandboxRunner"]):
 
     `level` None is the best that this machine allows, at least 'confined'; `require` is the least
     that will do. What a Python program prints is its output; its inputs are the global `inputs`.
+
+    Raises:
+        InvalidInput: a level without walls.
     """
 
     def __init__(self, level: Isolation | None = None, *, require: Isolation | None = None) -> None:
+        if level is not None and level < Isolation.CONFINED:
+            raise InvalidInput(
+                f"programs are not run at isolation {level.word!r}",
+                remedy="'declared' says that something around certune holds them",
+            )
         self._level = level
         self._require = require
         self._keeper: Keeper | None = None

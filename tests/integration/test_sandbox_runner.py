@@ -103,6 +103,12 @@ def test_several_threads_may_run_programs_at_once(runner):
     assert sorted(outputs) == [f"{number}\n".encode() for number in range(6)]
 
 
+@pytest.mark.parametrize("level", [Isolation.NONE, Isolation.PROCESS])
+def test_a_level_without_walls_is_no_choice(level):
+    with pytest.raises(InvalidInput, match=f"not run at isolation '{level.word}'"):
+        SandboxRunner(level)
+
+
 def test_an_unknown_language_is_said(runner):
     with pytest.raises(InvalidInput, match="cobol"):
         runner.run(Job("cobol", b""))
