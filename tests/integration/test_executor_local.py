@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 
@@ -15,8 +16,10 @@ from machine_samples import CALM, FACTS, probed
 from certune import plugins
 from certune.core.errors import Crashed, InvalidInput, Unavailable
 from certune.sandbox.executors import LocalExecutor, Work, exercises
+from certune.sandbox.executors.local import validate_cpu
 from certune.sandbox.executors.perform import Order, perform
-from certune.sandbox.machine import Finding, MachineReport
+from certune.sandbox.machine import Finding, MachineReport, facts
+from certune.sandbox.machine.record import machine_key
 from certune.testing import ExecutorSuite
 
 
@@ -49,6 +52,18 @@ def test_a_fit_machine_is_validated_once_for_a_while(tmp_path):
         first = executor.nodes()[0].report
         executor.submit(Work(exercises.add, (1, 1), "measure")).result(30)
         assert executor.nodes()[0].report is first
+
+
+def test_validation_looks_at_all_cpus_and_measures_on_its_own(tmp_path):
+    with LocalExecutor(folder=tmp_path) as executor:
+        measuring = next(seat for seat in executor.seats if seat.measures)
+        report = executor.submit(Work(validate_cpu, measuring.cpus)).result(60).value
+        assert set(report.facts.cpus) == os.sched_getaffinity(0)
+        with suppress(Unavailable):  # the test machine may be busy
+            executor.submit(Work(exercises.add, (1, 1), "measure")).result(60)
+        found = executor.nodes()[0].report
+        assert set(found.facts.cpus) == os.sched_getaffinity(0)
+        assert machine_key(found.facts) == machine_key(facts())
 
 
 def test_checks_run_beside_each_other_and_beside_a_measurement(tmp_path):

@@ -47,6 +47,7 @@ def _two_cores():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         ray.init(
+            "local",
             num_cpus=2,
             resources={"special": 1},
             include_dashboard=False,

@@ -184,9 +184,9 @@ class RayExecutor:
 
     @staticmethod
     def _connect(ray: Any, address: str | None, options: dict[str, Any]) -> None:
-        quiet = {"log_to_driver": False, "configure_logging": False}
+        quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
         if address is None:
-            quiet |= {"include_dashboard": False}
+            quiet |= {"include_dashboard": False, "address": "local"}
         else:
             options["address"] = address
             _reachable(address)

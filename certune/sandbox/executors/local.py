@@ -12,6 +12,7 @@ from typing import Self, TypeVar
 
 from certune.sandbox.executors.child import Child
 from certune.sandbox.executors.model import Loss, Node, Placed, Work
+from certune.sandbox.executors.perform import free_cpus
 from certune.sandbox.executors.plan import Seat, plan
 from certune.sandbox.executors.pool import Pool, Validator
 from certune.sandbox.machine import Facts, MachineReport, facts, validate
@@ -22,8 +23,11 @@ _HERE = "local"
 
 
 def validate_cpu(cpu: int, *, folder: Path | None = None) -> MachineReport:
-    """Validate the machine that this runs on, for measuring on `cpu`."""
-    return validate(cpu=cpu, folder=folder)
+    """Validate the machine that this runs on, for measuring on `cpu`.
+
+    All CPUs that the executor may use are looked at, not those alone that this work is pinned to.
+    """
+    return validate(cpu=cpu, cpus=free_cpus(), folder=folder)
 
 
 def machine_label(found: Facts) -> str:

@@ -102,6 +102,17 @@ def portable(error: Exception) -> Exception:
     return Crashed(f"{type(error).__name__}: {error}")
 
 
+# The CPUs of this process when it is not pinned to those of a work.
+_outer: list[frozenset[int]] = []
+
+
+def free_cpus() -> frozenset[int] | None:
+    """The CPUs that this process may use when it is not at work; None where that is not told."""
+    if _outer:
+        return _outer[0]
+    return frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+
+
 @contextmanager
 def _pinned(cpus: tuple[int, ...]) -> Iterator[None]:
     """This process on some CPUs, and what it starts; as before afterwards."""
@@ -110,9 +121,11 @@ def _pinned(cpus: tuple[int, ...]) -> Iterator[None]:
         return
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, set(cpus) & before or before)
+    _outer.append(frozenset(before))
     try:
         yield
     finally:
+        _outer.pop()
         os.sched_setaffinity(0, before)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from certune.sandbox.machine.shapes import Shape, shapes_of
 def validate(
     *,
     cpu: int | None = None,
+    cpus: Iterable[int] | None = None,
     quick: bool = False,
     attempts: int = 2,
     folder: Path | None = None,
@@ -29,13 +30,14 @@ def validate(
     """Validate this machine for measuring, in about 0.5 s (quick: 0.3 s) an attempt.
 
     The calling thread is pinned to `cpu` (the last core that it may use, unless told) and set
-    free again. A machine that is not fit is tried again, at most `attempts` times, since what
+    free again. `cpus` are those whose other work counts; by default all that this process may
+    use. A machine that is not fit is tried again, at most `attempts` times, since what
     disturbs is often short. A fit result is compared with this machine's record in `folder`
     and, with `remember`, added to it.
 
     Call it with nothing else running in the process: other threads count as noise.
     """
-    found = facts()
+    found = facts(cpus=cpus)
     chosen = _chosen(found, cpu)
     path = records.record_path(found, folder)
     earlier = records.read(path, found)
