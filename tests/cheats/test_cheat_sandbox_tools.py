@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import pytest
 from sandbox_levels import HOLDING, need
 
 from certune.core.errors import Crashed, InvalidInput
-from certune.sandbox import selftest
+from certune.sandbox import selftest, toolchain
 from certune.sandbox.attacks import tools
 from certune.sandbox.attacks.bait import Bait
 from certune.sandbox.attacks.tools import TOOL_LIMITS, Tried
@@ -83,3 +84,27 @@ def test_tools_that_do_not_start_have_held_nothing(monkeypatch):
     report = selftest.run(Isolation.CONFINED, toolchain=True, ways=())
     assert report.count(Held.NOT_TRIED) == len(NAMES)
     assert not report.passed
+
+
+HOSTILE = b"""i=0
+while [ $i -lt 300 ]; do
+    sh -c 'sleep 1 & sleep 1 & sleep 1 & exit'
+    i=$((i + 1))
+done
+"""
+HONEST = b"sh -c 'sleep 1.5; echo fine >&2'\n"
+
+
+@pytest.mark.parametrize("level", HOLDING, ids=lambda level: level.word)
+def test_an_honest_tool_is_not_blamed_for_a_neighbours_processes(level):
+    need(level)
+    with Keeper(level, profile="toolchain") as keeper, ThreadPoolExecutor() as pool:
+
+        def outcome(script):
+            command, inputs = [tools.SHELL, "a.sh"], {"a.sh": script}
+            return toolchain.run(command, inputs, [], TOOL_LIMITS, keeper=keeper)
+
+        honest = pool.submit(outcome, HONEST)
+        hostile = pool.submit(outcome, HOSTILE)
+        assert (honest.result().ending, honest.result().diagnostics) == ("finished", "fine\n")
+        assert hostile.result().ending == "too-many-processes"
