@@ -1,7 +1,7 @@
 """Work in a signal handler.
 
 Tries: asks for an alarm in 50 microseconds, returns, and computes in its handler after the reply.
-Stopped as: wrong, hidden-work
+Stopped as: wrong, hidden-work, powerless
 """
 
 import os

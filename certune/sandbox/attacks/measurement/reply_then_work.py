@@ -1,7 +1,7 @@
 """The answer first, the work afterwards.
 
 Tries: replies with the right tag at once and computes while the judge is still being woken.
-Stopped as: wrong, hidden-work
+Stopped as: wrong, hidden-work, powerless
 """
 
 import os

@@ -2,7 +2,7 @@
 
 Tries: sets a timer that sends SIGCONT every 100 microseconds, to go on where it is stopped, and
   works after the reply.
-Stopped as: wrong, hidden-work
+Stopped as: wrong, hidden-work, powerless
 """
 
 import ctypes
