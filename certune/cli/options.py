@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from fractions import Fraction
@@ -23,19 +24,22 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _BUDGETS = ("attempts", "time", "tokens", "money")
 
 
+REQUIRE_ISOLATION = "CERTUNE_REQUIRE_ISOLATION"  # holds for every command that runs programs
+
 RequireIsolation = Annotated[
     str | None,
     typer.Option(
         "--require-isolation",
         help="The least isolation for programs of candidates: process, confined, contained, or "
         "declared (you vouch for the container or machine around certune).",
-        envvar="CERTUNE_REQUIRE_ISOLATION",
+        envvar=REQUIRE_ISOLATION,
     ),
 ]
 
 
 def isolation_level(word: str | None) -> Isolation | None:
-    """The level of `--require-isolation`."""
+    """The level of `--require-isolation`, or of the environment where the option is not given."""
+    word = word or os.environ.get(REQUIRE_ISOLATION) or None
     if word is None:
         return None
     from certune.sandbox.model import Isolation

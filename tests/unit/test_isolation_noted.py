@@ -6,6 +6,7 @@ import pytest
 import toy
 
 from certune.certificate import open_certificate
+from certune.cli.optimize import context
 from certune.cli.options import isolation_level
 from certune.cli.programs import Programs
 from certune.core import ConfigurationError, Context, Measurement, Proposal, Unavailable
@@ -104,9 +105,20 @@ def test_what_is_measured_names_the_environment_it_was_measured_in():
 def test_levels_are_known_by_their_words():
     assert isolation_level(None) is None
     assert isolation_level("contained") is Isolation.CONTAINED
-    for word in ("none", "CONFINED", ""):
+    for word in ("none", "CONFINED", " "):
         with pytest.raises(ConfigurationError, match="there is no isolation"):
             isolation_level(word)
+
+
+def test_the_environments_requirement_holds_for_commands_without_the_option(monkeypatch):
+    monkeypatch.setenv("CERTUNE_REQUIRE_ISOLATION", "contained")
+    assert isolation_level(None) is Isolation.CONTAINED
+    assert isolation_level("confined") is Isolation.CONFINED
+    monkeypatch.setattr("certune.cli.programs.Programs.__init__", lambda self, level: seen(level))
+    levels = []
+    seen = levels.append
+    context()
+    assert levels == [Isolation.CONTAINED]
 
 
 def test_a_requirement_is_tried_before_anything_is_begun(monkeypatch):
