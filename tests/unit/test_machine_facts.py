@@ -79,6 +79,8 @@ def test_two_packages_are_two_domains(tmp_path):
         },
     )
     assert [core.domain for core in facts(root, cpus=range(4)).cores] == [0, 0, 2, 2]
+    # A session that may use the second CPU alone names its package as all others do.
+    assert [core.domain for core in facts(root, cpus=(1, 3)).cores] == [0, 2]
 
 
 def test_a_machine_that_tells_nothing(tmp_path):

@@ -148,18 +148,15 @@ def _field(info: str, names: str) -> str:
 def _cores(tree: Tree, ours: tuple[int, ...]) -> tuple[Core, ...]:
     folder = "sys/devices/system/cpu/cpu{}"
     siblings: dict[int, tuple[int, ...]] = {}
-    sharing: dict[int, set[int]] = {}
+    domains: dict[int, int] = {}
     for cpu in ours:
         base = folder.format(cpu)
         siblings[cpu] = cpu_list(tree.text(f"{base}/topology/thread_siblings_list")) or (cpu,)
         package = cpu_list(tree.text(f"{base}/topology/package_cpus_list"))
         package = package or cpu_list(tree.text(f"{base}/topology/core_siblings_list"))
         # One package shares memory controllers. Untold, all are taken to disturb each other.
-        sharing[cpu] = set(package or ours) & set(ours)
-    domains: dict[int, int] = {}
-    for cpu in ours:
-        if cpu not in domains:
-            domains.update(dict.fromkeys(sharing[cpu] | {cpu}, cpu))
+        # Named by its first CPU, ours or not: other sessions may have other CPUs of it.
+        domains[cpu] = min(package or ours)
     seen: set[int] = set()
     cores = []
     for cpu in ours:
