@@ -24,7 +24,7 @@ EXPECTED = {
     "binary_search": ("postcondition", "program"),
     "biggest": ("postcondition", "program"),
     "divmod_": ("postcondition", "program"),
-    "spin": ("decreases", "annotation"),
+    "spin": ("termination", "program"),
     "absolute": ("overflow", "program"),
     "hard": ("postcondition", "program"),
     "bad_sort": ("postcondition", "program"),

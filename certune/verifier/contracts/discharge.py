@@ -10,7 +10,7 @@ from certune.core.canonical import sha256
 from certune.core.proof import Answer, Query
 from certune.core.status import Status
 from certune.verifier.contracts import terms as t
-from certune.verifier.contracts.pool import Pool, Request
+from certune.verifier.contracts.pool import OUT_OF_TIME, Pool, Request
 from certune.verifier.contracts.prepare import query
 from certune.verifier.contracts.report import Condition, Limits
 from certune.verifier.contracts.smtlib import Mode, TooLong
@@ -116,10 +116,8 @@ def discharge(
         missing = [key for key in asked if known.get(key) is None]
         replies = pool.ask([request_of(asked[k][0], attempt, limits) for k in missing])
         for key, reply in zip(missing, replies, strict=True):
-            if reply.why != "out of wall time":
+            if reply.why != OUT_OF_TIME:  # which would not repeat
                 known.put(key, reply.answer)
-            else:
-                asked[key] = (asked[key][0], asked[key][1])
         answers = dict(zip(missing, (r.answer for r in replies), strict=True))
         for key, (text, numbers) in asked.items():
             answer = answers.get(key) or known.get(key)

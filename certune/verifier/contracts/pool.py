@@ -1,4 +1,4 @@
-"""Z3 in worker processes that answer one query after the other."""
+"""Z3 (or cvc5) in worker processes that answer one query after the other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ from certune.core.errors import Crashed, Unavailable
 from certune.core.proof import Answer, Query
 from certune.verifier.child import folder_of
 
-_WORKER = Path(__file__).with_name("worker.py")
+_WORKERS = {
+    "z3": (Path(__file__).with_name("worker.py"), "pip install z3-solver"),
+    "cvc5": (Path(__file__).with_name("cvc5_worker.py"), "pip install cvc5"),
+}
+
+
+OUT_OF_TIME = "out of wall time"
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,8 @@ class Pool:
     does not repeat; resource limits are what should end a query.
     """
 
-    def __init__(self, workers: int, memory_mib: int, seconds: float) -> None:
+    def __init__(self, workers: int, memory_mib: int, seconds: float, solver: str = "z3") -> None:
+        self.solver = solver
         self.count = max(1, workers)
         self.memory = memory_mib
         self.seconds = seconds
@@ -80,8 +87,8 @@ class Pool:
         """The replies, in the order of the requests.
 
         Raises:
-            Unavailable: z3-solver is not installed.
-            Crashed: a worker died, or Z3 reported an error.
+            Unavailable: the solver is not installed.
+            Crashed: a worker died, or the solver reported an error.
         """
         replies: list[Reply | None] = [None] * len(requests)
         todo = iter(range(len(requests)))
@@ -123,7 +130,7 @@ class Pool:
             raise
         if reply is None:
             self._drop(worker)
-            return Reply(Answer("unknown", "z3", "", 0, self.seconds), "out of wall time")
+            return Reply(Answer("unknown", self.solver, "", 0, self.seconds), OUT_OF_TIME)
         self._idle.put(worker)
         return reply
 
@@ -131,7 +138,7 @@ class Pool:
         with self._lock:
             if self._idle.empty() and self._started < self.count:
                 self._started += 1
-                worker = _Worker(self.memory)
+                worker = _Worker(self.solver, self.memory)
                 self._all.append(worker)
                 return worker
         return self._idle.get()
@@ -147,12 +154,14 @@ class Pool:
 class _Worker:
     """One process."""
 
-    def __init__(self, memory_mib: int) -> None:
-        folder = folder_of("z3")
+    def __init__(self, solver: str, memory_mib: int) -> None:
+        script, remedy = _WORKERS[solver]
+        folder = folder_of(solver)
         if folder is None:
-            raise Unavailable("z3-solver is not installed; run: pip install z3-solver")
+            raise Unavailable(f"{solver} is not installed; run: {remedy}")
+        self.solver = solver
         self.process = subprocess.Popen(
-            [sys.executable, "-I", str(_WORKER), folder, str(memory_mib)],
+            [sys.executable, "-I", str(script), folder, str(memory_mib)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -190,8 +199,8 @@ class _Worker:
         if late.is_set():
             return None
         if not said:
-            raise Crashed(f"the Z3 worker died with code {self.process.wait()}")
-        return _reply(said)
+            raise Crashed(f"the {self.solver} worker died with code {self.process.wait()}")
+        return _reply(said, self.solver)
 
     def stop(self) -> None:
         """End the process."""
@@ -203,16 +212,16 @@ class _Worker:
         self.process.wait()
 
 
-def _reply(line: bytes) -> Reply:
+def _reply(line: bytes, solver: str) -> Reply:
     try:
         said: dict[str, Any] = json.loads(line)
         if "error" in said:
-            raise Crashed(f"Z3 reported an error: {said['error']}")
+            raise Crashed(f"{solver} reported an error: {said['error']}")
         answer = Answer(
-            said["result"], "z3", said["version"], int(said["resources"]), float(said["seconds"])
+            said["result"], solver, said["version"], int(said["resources"]), float(said["seconds"])
         )
     except (ValueError, KeyError, TypeError):
-        raise Crashed(f"Z3 gave no answer: {line[:200]!r}") from None
+        raise Crashed(f"{solver} gave no answer: {line[:200]!r}") from None
     if answer.result not in ("sat", "unsat", "unknown"):
-        raise Crashed(f"Z3 answered {answer.result!r}")
+        raise Crashed(f"{solver} answered {answer.result!r}")
     return Reply(answer, str(said.get("why", "")), said.get("values", {}))

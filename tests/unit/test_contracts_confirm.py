@@ -1,0 +1,93 @@
+"""Stored conditions are asked again; weak contracts are found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from contract_tools import DATA, pool, source
+
+from certune.core.errors import Unavailable
+from certune.verifier.contracts import verify_source
+from certune.verifier.contracts.confirm import confirm, manifest, proved, resolve, texts
+from certune.verifier.contracts.pool import Pool
+from certune.verifier.contracts.weak import weaknesses
+
+
+def test_every_stored_condition_is_decided_again() -> None:
+    report = verify_source((DATA / "examples.py").read_bytes(), "e.py", pool=pool(), only=["push"])
+    kept, store = manifest(report), texts(report)
+    again = resolve(kept, store, pool())
+    assert again.asked == again.agreed == len(store) > 5
+    assert not again.differ
+
+
+def test_a_changed_or_missing_text_differs() -> None:
+    report = verify_source((DATA / "examples.py").read_bytes(), "e.py", pool=pool(), only=["push"])
+    kept, store = manifest(report), texts(report)
+    first, second = kept[0].digest, kept[1].digest
+    store[first] += b"; changed\n"
+    del store[second]
+    again = resolve(kept, store, pool())
+    assert set(again.differ) == {first, second}
+    assert again.agreed == again.asked - 2
+    weaker = [replace(kept[2], setting="no such setting")]
+    assert resolve(weaker, store, pool()).differ == (kept[2].digest,)
+
+
+def test_a_text_that_is_satisfiable_differs() -> None:
+    report = verify_source((DATA / "examples.py").read_bytes(), "e.py", pool=pool(), only=["push"])
+    kept = manifest(report)[0]
+    from certune.core.proof import Query
+
+    text = b"(set-logic ALL)\n(declare-const x Int)\n(assert (< x 3))\n(check-sat)\n"
+    digest = Query("smtlib2", text).digest
+    assert resolve([replace(kept, digest=digest)], {digest: text}, pool()).differ == (digest,)
+
+
+def test_cvc5_confirms_where_it_is_installed() -> None:
+    report = verify_source((DATA / "examples.py").read_bytes(), "e.py", pool=pool())
+    with Pool(1, 2048, 60.0, "cvc5") as second:
+        try:
+            said = confirm(proved(report), second)
+        except Unavailable:
+            pytest.skip("cvc5 is not installed")
+    assert said.solver == "cvc5"
+    assert said.agreed >= 0.99 * said.asked
+
+
+def test_weak_contracts_are_found() -> None:
+    text = source("""
+        @ensure(lambda xs, result: result >= 0)
+        def weak(xs: list[int]) -> int:
+            n = 0
+            for x in xs:
+                n = n + 1 if x > 0 else n
+            return n
+
+        @require(lambda n: n > 3 and n < 4)
+        @ensure(lambda n, result: result == n + 1)
+        def never(n: int) -> int:
+            return n + 1
+
+        @ensure(lambda a, b, result: result == max(a, b))
+        def strong(a: int, b: int) -> int:
+            if a < b:
+                return b
+            return a
+
+        def silent(a: int) -> int:
+            return a
+    """)
+    weak = weaknesses(text, "t.py", "weak", pool())
+    assert "return 0" in weak.warnings[0]
+    assert weak.score is not None
+    assert weak.score < 0.5
+    assert weak.unnoticed
+    assert (
+        "nothing satisfies the precondition" in weaknesses(text, "t.py", "never", pool()).warnings
+    )
+    strong = weaknesses(text, "t.py", "strong", pool())
+    assert not strong.warnings
+    assert strong.score == 1.0
+    assert "no postcondition" in weaknesses(text, "t.py", "silent", pool()).warnings[0]
