@@ -11,7 +11,7 @@ the block last heard of others, but for the block's own column; only those nodes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,10 +22,32 @@ from certune.tasks.collective.mscclpp.semantics.graph import UNCOVERED, Graph, T
 Int = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 Clock = npt.NDArray[np.int16 | np.int32]
-_Table = Callable[[npt.NDArray[np.int64], int], Clock]
-
 MAX_CELLS = 2**26  # rows times columns held at once, twice
+MAX_COLUMNS = 512  # held at once: those that come up at about the same time
 MAX_WORK = 2**33  # rows times columns in all
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Part of the levels: from `low` in the first launch to level `last` of launch `launches` - 1.
+
+    What is asked of has no trace before, and nobody asks after.
+    """
+
+    low: int
+    launches: int
+    last: int
+
+    def levels(self, launch: int, levels: Sequence[tuple[int, _Pair]]) -> Iterator[_Pair]:
+        """The levels of a launch that lie within."""
+        for number, pair in levels:
+            if launch + 1 == self.launches and number > self.last:
+                return
+            if launch or number >= self.low:
+                yield pair
+
+
+_Table = Callable[[Int, _Window], Clock]
 
 
 @dataclass(frozen=True)
@@ -43,6 +65,9 @@ class _Edges:
     at: Int
     column: Int
     value: Int
+
+
+_Pair = tuple[_Edges, _Edges]  # all, and the strong ones
 
 
 def _edges(listed: Sequence[tuple[int, int, int, int]]) -> _Edges:
@@ -87,6 +112,10 @@ class Clocks:
         anything: dict[int, list[tuple[int, int, int, int]]] = {}
         strong: dict[int, list[tuple[int, int, int, int]]] = {}
         blocks = len(owners)
+        # For each boundary of a block the level from which on it can be heard of.
+        first_of = np.cumsum([0] + [places.boundaries for places in graph.segments])
+        born = [0] * int(first_of[-1])
+        offsets = first_of.tolist()
         for node, (edges, own) in enumerate(zip(graph.edges, graph.own, strict=True)):
             if len(edges) == 1 and node not in ends:
                 before, firm = edges[0]
@@ -94,6 +123,8 @@ class Clocks:
                     row.append(row[before])
                     column.append(column[before])
                     value.append(value[before] if own is None else own[1])
+                    if own is not None:
+                        born[offsets[own[0]] + own[1] - 1] = level[row[before]]
                     continue
             here = len(level)
             row.append(here)
@@ -110,6 +141,7 @@ class Clocks:
             if own is not None and own[0] < blocks:
                 column.append(own[0])
                 value.append(own[1])
+                born[offsets[own[0]] + own[1] - 1] = level[here]
             else:
                 column.append(-1)
                 value.append(0)
@@ -119,9 +151,12 @@ class Clocks:
         self._rows = len(level)
         self._marks = np.array(marks, dtype=np.int64).reshape(-1, 3).T
         self._levels = [
-            (_edges(anything[number]), _edges(strong.get(number, [])))
+            (number, (_edges(anything[number]), _edges(strong.get(number, []))))
             for number in sorted(anything)
         ]
+        self._level = np.array(level, dtype=np.int64)
+        self._born = np.array(born, dtype=np.int64)
+        self._first_of = first_of
         # Where the launches of a rank follow each other.
         first = np.array(sorted(starts), dtype=np.int64)
         self._first = self._row[first]
@@ -139,18 +174,18 @@ class Clocks:
             table[row + launch * self._rows, at] = value + launch * self._strides[column]
         return table
 
-    def _spread(self, columns: Int, launches: int, *, firm: bool) -> Clock:
+    def _spread(self, columns: Int, window: _Window, *, firm: bool) -> Clock:
         """The clock along strong edges (`firm`) or along all."""
-        table = self._marked(columns, launches)
+        table = self._marked(columns, window.launches)
         place = np.full(len(self._strides), -1, dtype=np.int64)
         place[columns] = np.arange(len(columns))
-        for launch in range(launches):
+        for launch in range(window.launches):
             base = launch * self._rows
             if launch:
                 rows = self._first + base
                 before = self._last + base - self._rows
                 table[rows] = np.maximum(table[rows], table[before])
-            for pair in self._levels:
+            for pair in window.levels(launch, self._levels):
                 edges = pair[firm]
                 if not edges.rows.size:
                     continue
@@ -168,22 +203,22 @@ class Clocks:
                     table[rows, at] = np.maximum(table[rows, at], value)
         return table
 
-    def _strong(self, columns: Int, launches: int) -> Clock:
-        return self._spread(columns, launches, firm=True)
+    def _strong(self, columns: Int, window: _Window) -> Clock:
+        return self._spread(columns, window, firm=True)
 
-    def _anything(self, columns: Int, launches: int) -> Clock:
-        return self._spread(columns, launches, firm=False)
+    def _anything(self, columns: Int, window: _Window) -> Clock:
+        return self._spread(columns, window, firm=False)
 
-    def _performed(self, columns: Int, launches: int) -> Clock:
-        strong = self._strong(columns, launches)
+    def _performed(self, columns: Int, window: _Window) -> Clock:
+        strong = self._strong(columns, window)
         table = np.zeros_like(strong)
         ends = np.zeros(self._rows, dtype=np.bool_)
         ends[self._ends] = True
-        for launch in range(launches):
+        for launch in range(window.launches):
             base = launch * self._rows
             if launch:
                 table[self._first + base] = table[self._last + base - self._rows]
-            for edges, _ in self._levels:
+            for edges, _ in window.levels(launch, self._levels):
                 rows = edges.rows + base
                 table[rows] = np.maximum.reduceat(table[edges.source + base], edges.begins, axis=0)
                 here = rows[ends[edges.rows]]
@@ -198,18 +233,35 @@ class Clocks:
         launch, inside = np.divmod(node, self.size)
         launches = int(launch.max()) + 1
         row = self._row[inside] + launch * self._rows
-        asked = np.unique(column)
+        asked, which = np.unique(column, return_inverse=True)
         rows = self._rows * launches
         if rows * len(asked) > MAX_WORK:
             raise TooMuch(f"{self.size * launches} points in {len(asked)} sequences")
-        width = max(1, MAX_CELLS // rows)
-        for first in range(0, len(asked), width):
-            columns = asked[first : first + width]
-            chosen = np.flatnonzero((column >= columns[0]) & (column <= columns[-1]))
-            clock = table(columns, launches)
+        low = self._heard(column, value)
+        earliest = np.full(len(asked), np.iinfo(np.int64).max)
+        np.minimum.at(earliest, which, low)
+        width = min(max(1, MAX_CELLS // rows), MAX_COLUMNS)
+        batch = np.empty(len(asked), dtype=np.int64)
+        batch[np.argsort(earliest, kind="stable")] = np.arange(len(asked)) // width
+        batch = batch[which]
+        for number in range(int(batch.max()) + 1):
+            chosen = np.flatnonzero(batch == number)
+            columns = np.unique(column[chosen])
+            most = int(launch[chosen].max())
+            latest = self._level[self._row[inside[chosen[launch[chosen] == most]]]]
+            window = _Window(int(low[chosen].min()), most + 1, int(latest.max()))
+            clock = table(columns, window)
             at = np.searchsorted(columns, column[chosen])
             answer[chosen] = clock[row[chosen], at] >= value[chosen]
         return answer
+
+    def _heard(self, column: Int, value: Int) -> Int:
+        """Elementwise the level before which no row of the first launch has heard of a point."""
+        low = np.zeros(len(column), dtype=np.int64)
+        block = np.flatnonzero(column < len(self._first_of) - 1)
+        boundary = np.clip(value[block], 1, self._strides[column[block]])
+        low[block] = self._born[self._first_of[column[block]] + boundary - 1]
+        return low
 
     def _own(self, node: Int, column: Int, value: Int) -> Bool:
         """Elementwise whether `node` is at or after a point of its own block."""
