@@ -11,6 +11,10 @@ import struct
 from certune.sandbox.isolation import syscalls
 from certune.sandbox.isolation.syscalls import prctl
 
+TYPE_CHECKING = False  # `typing` takes longer to import than all of this
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _VERSION_3 = 0x20080522
 # SECBIT_NOROOT, NO_SETUID_FIXUP, KEEP_CAPS off for good, NO_CAP_AMBIENT_RAISE, each locked.
 _SECUREBITS = 0b11_11_11_11 & ~(1 << 4)
@@ -62,6 +66,24 @@ def become(uid: int) -> None:
     os.setresuid(uid, uid, uid)
     # The change cleared it, and with it the right to write one's own uid_map.
     prctl(syscalls.PR_SET_DUMPABLE, 1)
+
+
+def ask_as(uid: int, question: Callable[[], int]) -> int:
+    """The answer of a child that becomes user `uid` first; 0 where it fails."""
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    child = os.fork()
+    if child == 0:
+        try:
+            become(uid)
+            os.write(writing, str(question()).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    try:
+        return int(os.read(reading, 64) or 0)
+    finally:
+        os.close(reading)
+        os.waitpid(child, 0)
 
 
 def limit(limits: dict[str, float], address_space: int | None) -> None:
