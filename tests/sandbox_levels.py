@@ -12,6 +12,20 @@ from certune.sandbox.isolation.probe import available
 from certune.sandbox.model import Isolation
 
 WAITING = {attack.name for attack in containment() if attack.waits}
+# One for each kind of wall; all of them escape without one.
+SAMPLE = (
+    "environment_variables",
+    "descriptors_inherited",
+    "files_read",
+    "files_attributes",
+    "fork_bomb",
+    "keyring",
+    "memory_bomb",
+    "ptrace",
+    "shared_memory_sysv",
+    "signals_sent",
+    "socket_tcp",
+)
 HOLDING = (Isolation.CONFINED, Isolation.CONTAINED)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from sandbox_levels import HOLDING, WAITING, named, need, quick, said
+from sandbox_levels import HOLDING, SAMPLE, WAITING, named, need, quick, said
 
 from certune.sandbox import selftest
 from certune.sandbox.attacks.catalogue import containment
@@ -51,6 +51,12 @@ def test_held(level, name):
     assert finding.attempts
 
 
+def test_a_sample_gets_through_where_nothing_holds_it():
+    report = selftest.run(Isolation.NONE, attacks=named(*SAMPLE), ways=("warm",))
+    assert report.count(Held.ESCAPED) == len(SAMPLE), said(report.findings)
+
+
+@pytest.mark.slow
 def test_most_attacks_get_through_where_nothing_holds_them():
     found = quick(Isolation.NONE, "warm").values()
     escaped = [one for one in found if one.held is Held.ESCAPED]

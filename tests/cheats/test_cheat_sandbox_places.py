@@ -8,24 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from sandbox_levels import SAMPLE
 from sandbox_places import command, possible
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PLACES = ("plain", "docker", "docker-plain")
-# One for each kind of wall; all of them escape without one.
-SAMPLE = (
-    "environment_variables",
-    "descriptors_inherited",
-    "files_read",
-    "files_attributes",
-    "fork_bomb",
-    "keyring",
-    "memory_bomb",
-    "ptrace",
-    "shared_memory_sysv",
-    "signals_sent",
-    "socket_tcp",
-)
 CODE = """import json, sys
 from certune.sandbox import selftest
 from certune.sandbox.model import Isolation
