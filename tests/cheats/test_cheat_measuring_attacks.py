@@ -47,6 +47,13 @@ def test_nothing_of_the_judge_is_in_the_worker(ring):
     assert "found: []" in attempt.said, _said(attempt)
 
 
+def test_nothing_of_another_worker_is_seen(ring):
+    (attack,) = (attack for attack in ALL if attack.name == "inputs_of_others")
+    attempt = ring.run(attack)
+    assert attempt.tried
+    assert "found" not in attempt.said, _said(attempt)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("level", LEVELS, ids=lambda level: level.word)
 def test_attacks_are_held_at_every_level(level):

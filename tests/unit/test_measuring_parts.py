@@ -307,6 +307,15 @@ def test_a_slot_that_was_not_asked_for_must_stay_as_it_was():
     assert (found.slot, "not asked for" in found.detail) == (2, True)
 
 
+def test_slots_that_are_not_asked_for_hold_no_inputs():
+    stage, made, inputs, outputs = _stage()
+    _play(stage, inputs, outputs, b"one")
+    assert all(made.inputs.views(inputs.bytes, slot)["a"].any() for slot in range(3))
+    _play(stage, inputs, outputs, b"two", 1, 1)
+    seen = [made.inputs.views(inputs.bytes, slot) for slot in range(3)]
+    assert [bool(arrays["a"].any() or arrays["b"].any()) for arrays in seen] == [0, 1, 0]
+
+
 def test_booleans_that_are_none_are_refused():
     class Flags(Sum):
         @property

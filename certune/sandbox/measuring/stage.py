@@ -71,7 +71,12 @@ class Stage:
         np.copyto(self._outputs, self._noise[start : start + self._outputs.size])
 
     def fill(self, rng: np.random.Generator, first: int, count: int) -> None:
-        """Have the problem make the inputs of `count` slots."""
+        """Have the problem make the inputs of `count` slots; the others hold nothing.
+
+        What another worker had there may be what this one is still to get.
+        """
+        if count < self._layout.slots:
+            self._inputs.fill(0)
         for inputs in self._given[first : first + count]:
             self._problem.fill(rng, inputs)
 
