@@ -7,9 +7,9 @@ of memory, the core, what the machine does meanwhile) is thereby as likely to fa
 program as on the other, whatever happened before. Within a pair, blocks alternate in an order
 that is drawn anew for each.
 
-Of a pair, the wall clock's ratio is the median over all "go"s of the incumbent's time over the
-candidate's for the same inputs, which preemption hardly moves. The CPU clock's is that of the
-sums, single calls and hidden work included, so that nothing is gained by working at another time.
+Of a pair, the wall clock's ratio is that of the lower deciles over all "go"s: what a program takes
+when it is let run, since other processes only ever add to it. The CPU clock's is that of the sums,
+single calls and hidden work included, so that nothing is gained by working at another time.
 
 A pair has more blocks where the pairs before it were spread too widely to tell the ratio from
 1 + least effect soon. That looks at the past alone, so the next coin is as fair as ever.
@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from math import exp, log
+from math import log
 from statistics import median
 from typing import TypeAlias
 
@@ -176,17 +176,18 @@ class Duel:
 
 
 def _ratios(candidate: Sequence[Block], incumbent: Sequence[Block]) -> Observation:
-    """What the blocks of a pair say; blocks of the same place in both had the same inputs."""
-    own = [go for block in candidate for go in block.gos]
-    other = [go for block in incumbent for go in block.gos]
-    steps = [
-        log(theirs.wall_seconds / ours.wall_seconds)
-        for ours, theirs in zip(own, other, strict=True)
-    ]
-    used, others = _used(candidate), _used(incumbent)
+    """What the blocks of a pair say."""
+    own = _undisturbed(candidate)
+    other = _undisturbed(incumbent)
     calls = sum(block.calls for block in incumbent)
-    wall = median(go.wall_seconds / go.calls for go in other)
-    return Observation(exp(median(steps)), others / used, wall, others / calls)
+    used, others = _used(candidate), _used(incumbent)
+    return Observation(other / own, others / used, other, others / calls)
+
+
+def _undisturbed(blocks: Sequence[Block]) -> float:
+    """Wall seconds a call: the lower decile."""
+    times = sorted(go.wall_seconds / go.calls for block in blocks for go in block.gos)
+    return times[len(times) // 10]
 
 
 def _used(blocks: Sequence[Block]) -> float:

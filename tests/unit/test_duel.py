@@ -196,6 +196,37 @@ def test_the_judge_gets_its_cores_back():
     assert os.sched_getaffinity(0) == before
 
 
+class Uneven(ToyBench):
+    """A candidate whose "go"s take `late` seconds more on a clock but for each fourth."""
+
+    def __init__(self, *, wall=0.0, cpu=0.0):
+        super().__init__({b"candidate": 1.0, b"incumbent": 1.1})
+        self.more = wall, cpu
+        self.count = 0
+
+    def block(self, bout, inputs):
+        if bout.name == b"incumbent":
+            return super().block(bout, inputs)
+        self.count += 1
+        wall, cpu = (0.0, 0.0) if self.count % 4 == 0 else self.more
+        go = Go(16, 16 + wall, 16 + cpu, 0.0)
+        return Block((go, go), (Go(1, 1.0, 1.0, 0.0),))
+
+
+def test_what_other_processes_add_does_not_count():
+    assert duel(Uneven(wall=50.0), blocks=20).observe().wall_ratio == pytest.approx(1.1)
+
+
+def test_work_done_at_another_time_counts():
+    """What is put off to most of the "go"s cannot be seen by the wall clock; the CPU clock does."""
+    bench = Uneven(wall=8.0, cpu=8.0)
+    found = duel(bench, blocks=20).observe()
+    assert found.wall_ratio == pytest.approx(1.1)
+    assert found.cpu_ratio < 0.9
+    result = fight(lambda: [Match(Uneven(wall=8.0, cpu=8.0), CANDIDATE, INCUMBENT)], error=0.006)
+    assert result.outcome == "not-shown"
+
+
 class Jittery(ToyBench):
     """The candidate's time is off by what the test says, pair by pair."""
 
