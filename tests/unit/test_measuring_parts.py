@@ -195,7 +195,9 @@ def test_work_outside_of_the_window_is_hidden_whichever_way():
     # In a long window there is room for it, but it was used before the window.
     assert Timing(16, wall=9000, leaked=700, charged=900).hidden(1) == 700
     go = Timing(16, wall=1000, leaked=0, charged=1500).go(1)
-    assert go == Go(16, 1e-6, 1.5e-6, 5e-7)
+    assert go == Go(16, 1.5e-6, 1.5e-6, 5e-7)
+    assert Timing(16, wall=1000, leaked=0, charged=3000).go(2) == Go(16, 1.5e-6, 3e-6, 1e-6)
+    assert Timing(16, wall=1000, leaked=0, charged=1500).go(2) == Go(16, 1e-6, 1.5e-6, 0.0)
 
 
 def test_hidden_work_is_let_pass_now_and_then():

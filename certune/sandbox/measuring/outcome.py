@@ -23,9 +23,10 @@ Trick: TypeAlias = Literal[
 class Go:
     """One "go": `calls` calls on as many fresh inputs, all outputs checked in full.
 
-    `wall_seconds` from the moment the worker was let run to the reply, by the judge's clock.
-    `cpu_seconds` is all CPU time that the worker used from this "go" to the next, wherever it
-    used it; `hidden_seconds` the part for which the timed window has no room.
+    `wall_seconds` from the moment the worker was let run to the reply, by the judge's clock, or
+    what `cpu_seconds` takes on all threads, if that is more. `cpu_seconds` is all CPU time that the
+    worker used from the last "go" to the end of this one, wherever it used it; `hidden_seconds` the
+    part for which the window has no room.
     """
 
     calls: int
