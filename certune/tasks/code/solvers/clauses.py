@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from itertools import permutations, product
 from typing import TypeGuard
 
-from certune.tasks.code.solvers.scope import Loop, indices, span_text
+from certune.tasks.code.solvers.scope import Loop, free_names, indices, span_text
 
 
 class _Rewrite(ast.NodeTransformer):
@@ -226,5 +227,49 @@ def of_exits(loop: Loop) -> Iterator[str]:
         for i in indices(loop):
             if i in _names(test) and i in loop.changed:
                 low = loop.bounds[0] if loop.index == i else "0"
-                said = _rewritten(test, {i: "k"})
-                yield f"all(not ({said}) for k in {span_text(low, i)})"
+                k = free_names(loop)[0]
+                said = _rewritten(test, {i: k})
+                yield f"all(not ({said}) for {k} in {span_text(low, i)})"
+
+
+def of_specifications(function: ast.FunctionDef, loop: Loop) -> Iterator[str]:
+    """A specification function of the contract, said of what is left or of what is done.
+
+    From ``f(x)`` in a postcondition, with variables that change in the place of arguments:
+    ``f(rest) == f(x)``, ``done + f(rest) == f(x)``, ``done == f(i)``.
+    """
+    moving = [n for n in loop.of("int") if n in loop.changed]
+    for clause in clauses(function, "ensure"):
+        for call in ast.walk(clause):
+            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+                continue
+            name = call.func.id
+            if name in _BUILTIN or name in ("forall", "exists"):
+                continue
+            whole = ast.unparse(call)
+            known = _free(whole) <= set(loop.parameters)
+            arguments = [ast.unparse(a) for a in call.args]
+            for place, v in product(range(len(arguments)), moving):
+                for term in (v, f"{v} - 1"):
+                    changed = [*arguments]
+                    changed[place] = term
+                    part = f"{name}({', '.join(changed)})"
+                    if not _free(part) <= set(loop.kinds):
+                        continue
+                    for w in moving:
+                        yield f"{w} == {part}"
+                    for bound in (*loop.of("int"), "1"):
+                        if bound not in moving and bound != term:
+                            yield f"{part} < {bound}"
+                            yield f"{part} >= {bound}"
+                            yield f"{v} == 0 or {part} < {bound}"
+                    if known:
+                        yield f"{part} == {whole}"
+                        for w in moving:
+                            if w != v:
+                                yield f"{w} + {part} == {whole}"
+                                yield f"{w} * {part} == {whole}"
+            for several in permutations(moving, len(arguments)):
+                part = f"{name}({', '.join(several)})"
+                if known:
+                    yield f"{part} == {whole}"

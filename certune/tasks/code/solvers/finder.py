@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from certune.tasks.code.annotations import functions_of
 from certune.tasks.code.solvers.houdini import Houdini
 from certune.tasks.code.solvers.scope import Loop, scopes
-from certune.tasks.code.solvers.templates import candidates
+from certune.tasks.code.solvers.templates import candidates, weaker
 from certune.tasks.code.solvers.traces import (
     Guess,
     annotated,
@@ -48,7 +49,7 @@ def find(
 
     Functions without loops need none and are passed over.
     """
-    with Pool(workers, 2048, 20.0) as pool:
+    with Pool(workers, 2048, min(5.0, seconds)) as pool:
         for name, function in functions_of(source).items():
             loops = scopes(function)
             if not loops or stopped():
@@ -64,28 +65,37 @@ def _function(
 ) -> tuple[tuple[Guess, ...], bool]:
     function = functions_of(source)[name]
     guesses = [
-        Guess(name, loop.number, text) for loop in loops for text in candidates(function, loop)
+        Guess(name, loop.number, text, origin=origin)
+        for loop in loops
+        for origin, text in candidates(function, loop)
     ]
-    seen = observe(source, name, guesses)
+    choices = list(_measured(name, loops))
+    seen = observe(annotated(source, choices[0]), name, guesses)
     extra = [
         Guess(name, loop.number, text)
         for loop in loops
-        for text in relations(seen.states.get((name, loop.number), []), _related(loop))
+        for text in relations(seen.states[loop.number], _related(loop))
     ]
     true = list(dict.fromkeys([*extra, *seen.kept]))
+    strong = _strongest(true)
     best: tuple[Guess, ...] = ()
-    for measured in _measured(name, loops):
-        for most, attempts in ((_FEW, 1), (_MANY, 1), (_MANY, 2)):
+    for measured in choices:
+        for pool, most, attempts in ((strong, _FEW, 1), (strong, _MANY, 1), (true, _MANY, 2)):
             if houdini.over:
                 return best, False
-            chosen = _chosen(true, loops, most)
-            settled = houdini.settle([*chosen, *measured], attempts)
+            settled = houdini.settle([*_chosen(pool, loops, most), *measured], attempts)
             if settled.proved:
                 return houdini.least(settled.kept), True
             best = max(best, settled.kept, key=len)
-            if len(true) <= most and attempts == 2:
-                break
     return best, False
+
+
+def _strongest(guesses: list[Guess]) -> list[Guess]:
+    """Without those that another one implies by its form."""
+    implied = {
+        (guess.loop, text) for guess in guesses for text in weaker(guess.text) if text != guess.text
+    }
+    return [guess for guess in guesses if (guess.loop, guess.text) not in implied]
 
 
 def _related(loop: Loop) -> list[str]:
@@ -97,10 +107,18 @@ def _related(loop: Loop) -> list[str]:
 
 
 def _chosen(guesses: list[Guess], loops: list[Loop], most: int) -> list[Guess]:
-    """At most `most`, the first of each loop in turn: the likely ones come first."""
-    queues = [[g for g in guesses if g.loop == loop.number] for loop in loops]
+    """At most `most`: of each loop alike, of each template in turn."""
     each = max(1, most // max(1, len(loops)))
-    return [guess for queue in queues for guess in queue[:each]]
+    chosen: list[Guess] = []
+    for loop in loops:
+        origins: dict[int, list[Guess]] = {}
+        for guess in guesses:
+            if guess.loop == loop.number:
+                origins.setdefault(guess.origin, []).append(guess)
+        rounds = zip_longest(*origins.values())
+        dealt = [guess for dealing in rounds for guess in dealing if guess is not None]
+        chosen += dealt[:each]
+    return chosen
 
 
 def _measured(name: str, loops: list[Loop]) -> Iterator[list[Guess]]:

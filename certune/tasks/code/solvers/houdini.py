@@ -19,6 +19,7 @@ from certune.verifier.contracts.pool import Pool
 from certune.verifier.contracts.report import FunctionReport, Limits
 
 _ROUNDS = 24
+_LIMITS = Limits(source_bytes=4_000_000, lines=200_000)
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Houdini:
 
     def report(self, guesses: Sequence[Guess], attempts: int) -> FunctionReport | None:
         """What the verifier says of the function with these annotations; no running."""
-        limits = replace(Limits(), attempts=attempts, source_bytes=4_000_000, lines=200_000)
+        limits = replace(_LIMITS, attempts=attempts)
         found = verify_source(
             annotated(self.source, guesses).encode(),
             "program.py",

@@ -247,3 +247,11 @@ def _subscripts(loop: Loop) -> set[str]:
 def span_text(low: str, high: str) -> str:
     """The text of the range from `low` to `high`."""
     return f"range({high})" if low == "0" else f"range({low}, {high})"
+
+
+def free_names(loop: Loop) -> tuple[str, str]:
+    """Two names for bound variables that nothing in scope has."""
+    assert loop.node is not None
+    used = {n.id for n in ast.walk(loop.node) if isinstance(n, ast.Name)} | set(loop.kinds)
+    free = [name for name in ("j", "k", "p", "q", "r", "s", "u", "v", "w") if name not in used]
+    return free[0], free[1]

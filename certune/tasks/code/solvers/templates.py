@@ -10,21 +10,26 @@ contract said of the part that is done.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
-from itertools import permutations, product
+from itertools import islice, permutations, product
 
-from certune.tasks.code.solvers.clauses import of_contract, of_exits
-from certune.tasks.code.solvers.scope import Loop, indices, span_text
+from certune.tasks.code.solvers.clauses import of_contract, of_exits, of_specifications
+from certune.tasks.code.solvers.scope import Loop, free_names, indices, span_text
 
-MOST = 6_000
+MOST = 1_500
 
 
-def candidates(function: ast.FunctionDef, loop: Loop) -> list[str]:
-    """Candidate invariants of `loop`, the likely and cheap ones first, without repetition."""
-    seen: dict[str, None] = {}
+def candidates(function: ast.FunctionDef, loop: Loop) -> list[tuple[int, str]]:
+    """Candidate invariants of `loop` with the number of the template that they come from.
+
+    The likely and cheap templates come first; nothing is repeated.
+    """
+    seen: dict[str, int] = {}
     sources = (
         of_contract(function, loop),
         of_exits(loop),
+        of_specifications(function, loop),
         _orders(loop),
         _lengths(loop),
         _unchanged(loop),
@@ -32,12 +37,47 @@ def candidates(function: ast.FunctionDef, loop: Loop) -> list[str]:
         _sorted(loop),
         _elements(function, loop),
     )
-    for source in sources:
-        for text in source:
-            if len(seen) >= MOST:
-                return list(seen)
-            seen.setdefault(text)
-    return list(seen)
+    for origin, source in enumerate(sources):
+        for text in islice(source, MOST):
+            seen.setdefault(text, origin)
+    return [(origin, text) for text, origin in seen.items()]
+
+
+def weaker(text: str) -> Iterator[str]:
+    """Other candidates that `text` implies, as far as its form tells."""
+    compared = re.fullmatch(r"(\S+(?: [+-] 1)?) (==|<=|<) (\S+(?: [+-] 1)?)", text)
+    if compared:
+        a, sign, b = compared.groups()
+        yield f"{a} <= {b}"
+        yield f"{a} <= {b} + 1"
+        yield f"{a} < {b} + 1"
+        if sign == "==":
+            yield f"{b} <= {a}"
+            yield f"{b} <= {a} + 1"
+            if b.endswith(" + 1"):
+                yield f"{b[:-4]} < {a}"
+                yield f"{b[:-4]} <= {a}"
+                yield f"{a} <= {b[:-4]} + 1"
+        return
+    of_elements = re.fullmatch(r"all\((\w+\[\w+\]) (\S+) (\S+) for (\w+) in (.*)\)", text)
+    if of_elements:
+        element, sign, value, k, span = of_elements.groups()
+        spans = [span]
+        longer = re.fullmatch(r"range\((.*) \+ 1\)", span)
+        if longer:
+            spans.append(f"range({longer[1]})")
+        for implied, part in product(_IMPLIED.get(sign, ()), spans):
+            yield f"all({element} {implied} {value} for {k} in {part})"
+
+
+_IMPLIED = {
+    "==": ("==", "<=", ">="),
+    "<": ("<", "<=", "!="),
+    ">": (">", ">=", "!="),
+    "<=": ("<=",),
+    ">=": (">=",),
+    "!=": ("!=",),
+}
 
 
 def _integers(loop: Loop) -> list[str]:
@@ -107,10 +147,11 @@ def _unchanged(loop: Loop) -> Iterator[str]:
         yield f"permutation({xs}, old({xs}))"
         for low, high in _ranges(loop, xs):
             span = span_text(low, high)
-            yield f"all({xs}[k] == old({xs})[k] for k in {span})"
-            yield f"all({xs}[k] == old({xs})[len({xs}) - 1 - k] for k in {span})"
+            k = free_names(loop)[0]
+            yield f"all({xs}[{k}] == old({xs})[{k}] for {k} in {span})"
+            yield f"all({xs}[{k}] == old({xs})[len({xs}) - 1 - {k}] for {k} in {span})"
             if low != "0":
-                yield f"all({xs}[k] == old({xs})[k - 1] for k in {span})"
+                yield f"all({xs}[{k}] == old({xs})[{k} - 1] for {k} in {span})"
 
 
 def _aggregates(loop: Loop) -> Iterator[str]:
@@ -127,31 +168,32 @@ def _aggregates(loop: Loop) -> Iterator[str]:
         for i, key in product(moving, fixed):
             if i != v:
                 yield f"{v} == {xs}[:{i}].count({key})"
+    k = free_names(loop)[0]
     for v, xs, i in product(moving, loop.of("bools"), moving):
         if i != v and xs not in loop.changed:
-            yield f"{v} == sum(1 for k in range({i}) if {xs}[k])"
+            yield f"{v} == sum(1 for {k} in range({i}) if {xs}[{k}])"
 
 
 def _sorted(loop: Loop) -> Iterator[str]:
     """Parts of a changed list that are in order, and parts that do not exceed others."""
+    a, b = free_names(loop)
     for xs in loop.of("list"):
+        pair = f"{xs}[{a}] <= {xs}[{b}]"
         if xs not in loop.changed:
             if loop.index:
                 i = loop.index
-                yield f"all({xs}[a] <= {xs}[b] for a in range({i}) for b in range(a, {i}))"
+                yield f"all({pair} for {a} in range({i}) for {b} in range({a}, {i}))"
             continue
-        parts = list(_ranges(loop, xs))
-        for low, high in parts:
+        for low, high in _ranges(loop, xs):
             span = span_text(low, high)
-            yield f"all({xs}[a] <= {xs}[b] for a in {span} for b in range(a, {high}))"
-            yield f"all({xs}[a] < {xs}[b] for a in {span} for b in range(a + 1, {high}))"
+            yield f"all({pair} for {a} in {span} for {b} in range({a}, {high}))"
+            strict = f"{xs}[{a}] < {xs}[{b}]"
+            yield f"all({strict} for {a} in {span} for {b} in range({a} + 1, {high}))"
         names = indices(loop)
         for v in names:
             for low in (v, f"{v} + 1"):
                 for high in (f"len({xs})", *(f"{u} + 1" for u in names if u != v)):
-                    yield (
-                        f"all({xs}[a] <= {xs}[b] for a in range({v}) for b in range({low}, {high}))"
-                    )
+                    yield f"all({pair} for {a} in range({v}) for {b} in range({low}, {high}))"
 
 
 _OPERATORS = ("<", "<=", ">", ">=", "==", "!=")
@@ -160,19 +202,20 @@ _OPERATORS = ("<", "<=", ">", ">=", "==", "!=")
 def _elements(function: ast.FunctionDef, loop: Loop) -> Iterator[str]:
     """Every element of a part of a list compared with one value."""
     constants = _constants(function)
+    k = free_names(loop)[0]
     for xs in loop.of("list"):
         values = [n for n in _integers(loop) if n not in indices(loop)]
         pivots = [f"{xs}[{i}]" for i in indices(loop)]
         for low, high in _ranges(loop, xs):
             span = span_text(low, high)
             for value, sign in product([*values, *pivots, *constants], _OPERATORS):
-                yield f"all({xs}[k] {sign} {value} for k in {span})"
+                yield f"all({xs}[{k}] {sign} {value} for {k} in {span})"
             for value in values:
-                yield f"any({xs}[k] == {value} for k in {span})"
+                yield f"any({xs}[{k}] == {value} for {k} in {span})"
     for xs in loop.of("bools"):
         for low, high in _ranges(loop, xs):
-            yield f"all({xs}[k] for k in {span_text(low, high)})"
-            yield f"all(not {xs}[k] for k in {span_text(low, high)})"
+            yield f"all({xs}[{k}] for {k} in {span_text(low, high)})"
+            yield f"all(not {xs}[{k}] for {k} in {span_text(low, high)})"
 
 
 def _constants(function: ast.FunctionDef) -> list[str]:

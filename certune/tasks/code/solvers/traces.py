@@ -10,18 +10,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from certune.tasks.code.annotations import Annotations, Placed, place
-from certune.verifier.contracts import tree
-from certune.verifier.contracts.interpret import Interpreter
-from certune.verifier.contracts.module import Parsed, parse
-from certune.verifier.contracts.refute import copied_all, drawn
-from certune.verifier.contracts.report import Limits
-from certune.verifier.contracts.stops import Broken, Stuck
+from certune.tasks.code.annotations import (
+    Annotations,
+    Placed,
+    functions_of,
+    loops_of,
+    place,
+)
+from certune.verifier.contracts.observe import Observation, Workbench
+from certune.verifier.contracts.source import Refused
 
-# States of one loop at which candidates are evaluated, and inputs that are drawn for them.
-_STATES = 90
-_INPUTS = 500
-_STEPS = 4_000_000
+# Inputs that are drawn, states of one run and of one loop at which guesses are tried.
+_INPUTS = 60
+_A_RUN = 12
+_STATES = 60
+_MIDDLING = 8
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Guess:
     loop: int
     text: str
     measure: bool = False
+    origin: int = field(default=0, compare=False)
 
     @property
     def line(self) -> str:
@@ -48,84 +52,56 @@ def annotated(source: str, guesses: Sequence[Guess]) -> str:
     return place(source, Annotations(placed))
 
 
-def lines_of(source: str, guesses: Sequence[Guess]) -> dict[int, Guess]:
+def lines_of(text: str, guesses: Sequence[Guess]) -> dict[int, Guess]:
     """In the text that `annotated` makes: line → the guess that stands there."""
-    wanted = {(g.function, g.line): g for g in guesses}
+    groups: dict[tuple[str, int], list[Guess]] = {}
+    for guess in sorted(guesses, key=lambda g: g.measure):
+        groups.setdefault((guess.function, guess.loop), []).append(guess)
     found = {}
-    function = ""
-    for number, row in enumerate(source.split("\n"), 1):
-        if row.startswith("def "):
-            function = row[4:].partition("(")[0]
-        guess = wanted.get((function, row.strip()))
-        if guess is not None:
-            found[number] = guess
+    for name, function in functions_of(text).items():
+        for number, loop in enumerate(loops_of(function), 1):
+            known = groups.get((name, number), [])
+            for guess, statement in zip(known, loop.body, strict=False):
+                found[statement.lineno] = guess
     return found
 
 
-def readable(source: str, guesses: Sequence[Guess]) -> tuple[list[Guess], Parsed]:
-    """The guesses that are expressions of the language, and the module with them in it."""
-    kept = list(guesses)
-    limits = Limits(source_bytes=4_000_000, lines=200_000, literal_bits=256)
-    while True:
-        text = annotated(source, kept)
-        parsed = parse(text.encode(), "program.py", limits)
-        at = lines_of(text, kept)
-        wrong = {at[f.place.line] for f in parsed.broken.values() if f.place.line in at}
-        if not wrong:
-            return kept, parsed
-        kept = [guess for guess in kept if guess not in wrong]
-
-
-@dataclass
+@dataclass(frozen=True)
 class Observed:
     """What runs showed: guesses that were never false, and states of each loop's integers."""
 
     kept: list[Guess]
-    states: dict[tuple[str, int], list[Mapping[str, int]]] = field(default_factory=dict)
+    states: Mapping[int, Sequence[Mapping[str, int]]]
 
 
-class _Watching(Interpreter):
-    """Evaluates every guess at every loop head that is reached; drops those that are false."""
-
-    def __init__(self, module: tree.Module, guesses: Mapping[int, Guess], seen: Observed) -> None:
-        super().__init__(module, steps=_STEPS)
-        self.guesses = guesses
-        self.seen = seen
-        self.dropped: set[Guess] = set()
-        self.counts: dict[int, int] = {}
-
-    def invariants(self, loop: tree.While | tree.For, kind: str) -> None:
-        """Called where invariants are to hold."""
-        del kind
-        count = self.counts[loop.at.line] = self.counts.get(loop.at.line, 0) + 1
-        if count > _STATES:
-            return
-        before, self.quiet = self.quiet, True
-        named: Guess | None = None
-        for condition in loop.invariants:
-            guess = self.guesses.get(condition.at.line)
-            named = named or guess
-            if guess is None or guess in self.dropped:
-                continue
-            try:
-                held = self.value(condition) is True
-            except Broken:
-                held = False
-            if not held:
-                self.dropped.add(guess)
-        self.quiet = before
-        if named is not None:
-            found = self.seen.states.setdefault((named.function, named.loop), [])
-            found.append(_numbers(self.env))
-
-    def measured(self, s: tree.While) -> tuple[int, ...] | None:
-        """Measures are guesses, too."""
-        return None
+def observe(source: str, function: str, guesses: Sequence[Guess]) -> Observed:
+    """Run `function` on inputs that its contract allows; keep the guesses that were never false."""
+    bench = Workbench(source.encode(), "program.py")
+    numbers = {
+        loop.lineno: number
+        for number, loop in enumerate(loops_of(functions_of(source)[function]), 1)
+    }
+    seen: dict[int, list[Observation]] = {number: [] for number in numbers.values()}
+    for arguments in sorted(bench.examples(function, _INPUTS), key=_telling):
+        for found in bench.observe(function, arguments, _A_RUN):
+            states = seen[numbers[found.line]]
+            if len(states) < _STATES:
+                states.append(found)
+    kept = []
+    for guess in guesses:
+        try:
+            said = bench.annotation(function, guess.text)
+        except Refused:
+            continue
+        if all(bench.holds(said, state) for state in seen[guess.loop]):
+            kept.append(guess)
+    told = {number: [_numbers(o.values) for o in states] for number, states in seen.items()}
+    return Observed(kept, told)
 
 
-def _numbers(env: Mapping[str, Any]) -> dict[str, int]:
+def _numbers(values: Mapping[str, Any]) -> dict[str, int]:
     told = {}
-    for name, value in env.items():
+    for name, value in values.items():
         if type(value) is int:
             told[name] = value
         elif isinstance(value, list):
@@ -133,27 +109,15 @@ def _numbers(env: Mapping[str, Any]) -> dict[str, int]:
     return told
 
 
-def observe(source: str, function: str, guesses: Sequence[Guess]) -> Observed:
-    """Run `function` on inputs that its contract allows, with `guesses` watched."""
-    kept, parsed = readable(source, guesses)
-    seen = Observed(kept)
-    target = parsed.module.functions.get(function)
-    if target is None:
-        return seen
-    watching = _Watching(parsed.module, lines_of(annotated(source, kept), kept), seen)
-    for arguments in drawn(parsed.module, target, _INPUTS):
-        try:
-            if not watching.accepts(target, copied_all(arguments)):
-                continue
-            watching.run(target, copied_all(arguments))
-        except Broken:
-            continue
-        except (Stuck, RecursionError):
-            break
-        if watching.counts and min(watching.counts.values()) > _STATES:
-            break
-    seen.kept = [guess for guess in kept if guess not in watching.dropped]
-    return seen
+def _telling(arguments: Mapping[str, Any]) -> int:
+    """Inputs of middling size refute most, and cost little: they come first."""
+    return -min(sum(_size(value) for value in arguments.values()), _MIDDLING)
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, list):
+        return len(value)
+    return min(abs(value), 3) if type(value) is int else 0
 
 
 def relations(states: Sequence[Mapping[str, int]], names: Sequence[str]) -> list[str]:
