@@ -31,6 +31,7 @@ NUMBERS: dict[str, tuple[int, int]] = {
     "epoll_ctl": (233, 21),
     "execve": (59, 221),
     "execveat": (322, 281),
+    "exit": (60, 93),
     "exit_group": (231, 94),
     "faccessat2": (439, 439),
     "fallocate": (285, 47),

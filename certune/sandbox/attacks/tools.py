@@ -94,7 +94,10 @@ def one(keeper: Keeper, bait: Bait, attack: ToolAttack) -> Tried:
     try:
         outcome = toolchain.run([SHELL, "attack.sh"], inputs, _OUTPUTS, TOOL_LIMITS, keeper=keeper)
     except InfrastructureError as error:
-        return Tried(attack, 0, (), f"{type(error).__name__}: {error}")
+        told = f"{type(error).__name__}: {error}"
+        if not _works(keeper):
+            return Tried(attack, 0, (), told)
+        return Tried(attack, 1, (f"passes for trouble of the judge's own: {told}",))
     said = outcome.diagnostics
     reasons = [f"says: {what[:200]}" for what in re.findall(rf"certune-did {nonce} (.*)", said)]
     came = said.encode() + b" ".join(outcome.outputs.values())
@@ -107,6 +110,16 @@ def one(keeper: Keeper, bait: Bait, attack: ToolAttack) -> Tried:
     reasons += bait.touched(nonce, key)
     attempts = len(re.findall(rf"certune-trying {nonce}", said))
     return Tried(attack, attempts, tuple(dict.fromkeys(reasons)))
+
+
+def _works(keeper: Keeper) -> bool:
+    """Whether a harmless script runs, so that trouble was of the attack's making."""
+    try:
+        inputs = {"true.sh": b"true\n"}
+        outcome = toolchain.run([SHELL, "true.sh"], inputs, (), TOOL_LIMITS, keeper=keeper)
+    except InfrastructureError:
+        return False
+    return outcome.ending == "finished"
 
 
 def _left(nonce: str) -> list[str]:
