@@ -13,7 +13,7 @@ from certune.verifier.contracts import Limits, strip, verify_source
 from certune.verifier.contracts.data import Record, copied, to_json
 from certune.verifier.contracts.interpret import Interpreter
 from certune.verifier.contracts.observe import Workbench
-from certune.verifier.contracts.stops import Broken
+from certune.verifier.contracts.stops import Broken, Stuck
 
 SUITE = Path(__file__).parents[2] / "certune" / "tasks" / "code" / "suite"
 FILES = sorted(f for f in (*SUITE.glob("*/*.py"), *DATA.glob("*.py")) if f.name != "__init__.py")
@@ -54,7 +54,7 @@ def compare(file: Path, count: int) -> int:
             ours = {k: copied(v) for k, v in arguments.items()}
             try:
                 mine = Interpreter(bench.module, steps=50_000).run(function, ours)
-            except Broken:
+            except (Broken, Stuck):
                 continue
             result = names[name](**theirs)
             left = {k: to_json(of_python(v)) for k, v in theirs.items()}

@@ -40,15 +40,17 @@ class Executor:
             **dict(self.function.locals),
         }
 
-    def run(self) -> None:
-        """All claims, into the engine."""
+    def run(self) -> State:
+        """All claims, into the engine; returns the state at entry."""
         state = self.start()
+        begin = state.copy()
         self.engine.measures = [
             Evaluator(self.engine, state).integer(m) for m in self.function.measures
         ]
         flow = self.block(self.function.body, [state])
         for end in flow.normal:
             self.finish(end, None)
+        return begin
 
     def start(self) -> State:
         """The state at entry: the parameters are unknown, the precondition holds."""

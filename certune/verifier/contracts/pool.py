@@ -165,6 +165,7 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C goes to the judge, who decides what to stop
         )
 
     def ask(self, request: Request, seconds: float) -> Reply | None:

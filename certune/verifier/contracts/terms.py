@@ -10,6 +10,7 @@ Arrays have views, which are gone once selected from: ``shift`` (a slice), ``fil
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias, Union
@@ -50,6 +51,7 @@ class Term:
         return f"({head} {inner})" if inner else head
 
 
+_lock = threading.Lock()
 _table: weakref.WeakValueDictionary[Any, Term] = weakref.WeakValueDictionary()
 
 
@@ -58,8 +60,11 @@ def make(op: str, args: tuple[Term, ...], sort: Sort, data: Any = None) -> Term:
     key = (op, args, data, sort, type(data))
     found = _table.get(key)
     if found is None:
-        found = Term(op, args, data, sort)
-        _table[key] = found
+        with _lock:  # two threads must not make two terms of one form
+            found = _table.get(key)
+            if found is None:
+                found = Term(op, args, data, sort)
+                _table[key] = found
     return found
 
 

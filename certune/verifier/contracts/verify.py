@@ -79,11 +79,8 @@ class Verification:
         if unread:
             return Made(function, (), None, why=f"{unread[0]}, which it calls, is invalid")
         engine = Engine(self.module, function, self.lines, self.limits)
-        executor = Executor(engine)
         try:
-            start = executor.start()
-            engine = Engine(self.module, function, self.lines, self.limits)
-            Executor(engine).run()
+            start = Executor(engine).run()
         except Refused as error:
             return Made(function, (), None, finding=error.finding)
         except TooMany:
