@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import signal
 import statistics
 import subprocess
@@ -31,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from timed_kernels import Compute, Stream, build, program
 
 from certune.core.errors import InfrastructureError
-from certune.sandbox.comparison import Fault
+from certune.sandbox.comparison import Fault, Observation, Rule, compare
 from certune.sandbox.duel import Match, fight
 from certune.sandbox.keeper import Keeper
 from certune.sandbox.measuring import Bench, Block, Program
@@ -39,7 +40,7 @@ from certune.sandbox.model import Isolation
 
 GAINS = (0.0, 0.10, 0.05, 0.02)
 ERROR = 0.01 * 6 / 3.141592653589793**2  # of the first comparison of a project
-BLOCKS, GOS, SLOTS = 6, 5, 8
+BLOCKS, GOS = 6, 5
 
 
 class Load:
@@ -82,6 +83,7 @@ class Recorded:
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
         self.taken: list[tuple[object, list[float]]] = []
+        self.level, self.floor = bench.level, bench.floor
 
     def open(self, one: Program) -> Any:
         """As the bench does, with a list for what will be timed."""
@@ -142,7 +144,7 @@ def once(keeper: Keeper, kernel: Compute | Stream, gain: float) -> dict[str, obj
     recorded: list[Recorded] = []
 
     def matches() -> list[Match]:
-        bench = Bench(keeper, kernel, slots=SLOTS, gos=GOS, lone=1, warm_up=1)
+        bench = Bench(keeper, kernel, slots=kernel.slots, gos=GOS, lone=1, warm_up=1)
         recorded.append(Recorded(bench))
         return [Match(recorded[-1], candidate, incumbent)]
 
@@ -197,6 +199,37 @@ def measure(results: Path, seconds: float, competitors: int, only: str, level: s
             print(told["kernel"], told["gain"], told["outcome"], told.get("reason"), flush=True)
 
 
+class Drawn:
+    """Pairs drawn again from measured ones of identical programs, sides exchanged by a coin."""
+
+    def __init__(self, pool: list[list[float]], generator: random.Random) -> None:
+        self.pool, self.generator = pool, generator
+
+    def observe(self) -> Observation:
+        """One of the pool, either way around."""
+        wall, cpu = self.generator.choice(self.pool)
+        if self.generator.random() < 0.5:
+            wall, cpu = 1 / wall, 1 / cpu
+        return Observation(wall, cpu, 1.0, 1.0)
+
+
+def redraw(lines: list[dict[str, Any]], kernel: str, count: int, least: float) -> str:
+    """How often identical programs win in `count` comparisons of pairs drawn again."""
+    pool = [
+        pair
+        for one in lines
+        if one["kernel"] == kernel and one["gain"] == 0
+        for pair in one.get("samples", ())
+    ]
+    generator = random.Random(1)
+    rule = Rule(least_effect=least)
+    won = sum(
+        getattr(compare(Drawn(pool, generator), error=0.01, rule=rule), "outcome", "") == "better"
+        for _ in range(count)
+    )
+    return f"{kernel}, least effect {least:.0%}: {won} of {count} from {len(pool)} measured pairs"
+
+
 def share(part: int, whole: int) -> str:
     return f"{part} of {whole} ({part / whole:.0%})" if whole else "none"
 
@@ -243,6 +276,10 @@ def report(files: list[Path]) -> None:
           f"load average {min(loads):.1f} to {max(loads):.1f}, median "
           f"{statistics.median(loads):.1f}; busy loops of our own, median "
           f"{statistics.median(one['loops'] for one in lines)}")  # fmt: skip
+    print("\nIdentical programs, pairs drawn again (error 1 %):")
+    for kernel in ("compute", "stream"):
+        for least in (0.01, 0.0):
+            print(redraw(lines, kernel, 1000, least))
     for one in rest:
         print(one["kernel"], one["gain"], one["outcome"], one["reason"])
 

@@ -22,17 +22,18 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import log
 from statistics import median
 from typing import TypeAlias
 
-from certune.core.errors import Crashed
+from certune.core.errors import Crashed, Unavailable
 from certune.core.measurement import Comparison
 from certune.sandbox import measuring
 from certune.sandbox.comparison import Fault, Observation, Rule, compare, weighted
 from certune.sandbox.core import OneCore
-from certune.sandbox.measuring import Bench, Block, Bout, Cheated, Died, Program, WrongResult
+from certune.sandbox.measuring import Bench, Block, Bout, Cheated, Died, Program, WrongResult, doubt
+from certune.sandbox.model import Isolation
 
 BLOCKS = 5
 MOST_BLOCKS = 4 * BLOCKS
@@ -54,6 +55,16 @@ class Match:
 
 # Makes the matches anew, benches with new secrets included: the fresh runs of a confirmation.
 Matches: TypeAlias = Callable[[], Sequence[Match]]
+
+
+@dataclass
+class Seen:
+    """All that a duel measured of one match."""
+
+    match: Match
+    candidate: list[Block] = field(default_factory=list)
+    incumbent: list[Block] = field(default_factory=list)
+    ratios: list[float] = field(default_factory=list)
 
 
 class Duel:
@@ -79,6 +90,7 @@ class Duel:
         self._margin = log(1 + least_effect)
         self._blocks, self._most = blocks, max(blocks, most_blocks)
         self._past: list[Observation] = []
+        self.seen: list[Seen] = []
         self._random = generator or secrets.SystemRandom()
 
     def observe(self) -> Observation | Fault:
@@ -89,9 +101,10 @@ class Duel:
         """
         if not self._matches:
             self._matches = self._make()
+            self.seen = [Seen(match) for match in self._matches]
         parts: list[tuple[Observation, float]] = []
-        for match in self._matches:
-            one = self._pair(match)
+        for match, seen in zip(self._matches, self.seen, strict=True):
+            one = self._pair(match, seen)
             if isinstance(one, Fault):
                 return replace(one, seconds=one.seconds + sum(part.seconds for part, _ in parts))
             parts.append((one, match.weight))
@@ -118,13 +131,13 @@ class Duel:
     def _coin(self) -> bool:
         return self._random.random() < 0.5
 
-    def _pair(self, match: Match) -> Observation | Fault:
+    def _pair(self, match: Match, seen: Seen) -> Observation | Fault:
         start = time.monotonic()
-        found = self._run(match)
+        found = self._run(match, seen)
         seconds = time.monotonic() - start
         return replace(found, seconds=seconds)
 
-    def _run(self, match: Match) -> Observation | Fault:
+    def _run(self, match: Match, seen: Seen) -> Observation | Fault:
         bench = match.bench
         places = [match.candidate, match.incumbent]
         own = 0  # the candidate's place
@@ -149,7 +162,11 @@ class Duel:
                     if isinstance(block, _FAULTS):
                         return self._blame(match, block, place == own)
                     taken[place].append(block)
-        return _ratios(taken[own], taken[1 - own])
+        found = _ratios(taken[own], taken[1 - own])
+        seen.candidate += taken[own]
+        seen.incumbent += taken[1 - own]
+        seen.ratios.append(found.wall_ratio)
+        return found
 
     def _blame(self, match: Match, found: measuring.Fault, candidate: bool) -> Fault:
         """The candidate's fault, once a control run of the incumbent has passed.
@@ -202,12 +219,54 @@ def fight(
 
     `matches` is called once for the comparison and once more for its confirmation. The machine
     is to be validated before (`certune.sandbox.machine`), and `error` to be spent before
-    (`Ledger.spend_error`).
+    (`Ledger.spend_error`). A gain that could come from the way of measuring (`measuring.doubt`)
+    is not shown.
 
     Raises:
+        Unavailable: a bench whose workers are less than confined, so that work can be hidden.
         Inconclusive: nothing was shown, and the machine was too noisy for anything to be.
         InfrastructureError: trouble of our own; the error stays spent.
     """
     rule = rule or Rule()
-    first, fresh = (Duel(matches, least_effect=rule.least_effect, blocks=blocks) for _ in range(2))
-    return compare(first, error=error, rule=rule, confirm=fresh)
+    first, fresh = (
+        Duel(lambda: _confined(matches()), least_effect=rule.least_effect, blocks=blocks)
+        for _ in range(2)
+    )
+    found = compare(first, error=error, rule=rule, confirm=fresh)
+    if isinstance(found, Fault) or found.outcome != "better":
+        return found
+    doubts = _doubts(first.seen, fresh.seen, log(1 + rule.least_effect))
+    if not doubts:
+        return found
+    return replace(found, outcome="not-shown", reason=f"in doubt: {doubts}; {found.reason}")
+
+
+def _confined(matches: Sequence[Match]) -> Sequence[Match]:
+    for match in matches:
+        if match.bench.level < Isolation.CONFINED:
+            raise Unavailable(
+                f"measured at the level {match.bench.level.word}, where work can be hidden in "
+                "other processes; measured claims need the level confined: see certune doctor"
+            )
+    return matches
+
+
+def _doubts(first: Sequence[Seen], fresh: Sequence[Seen], margin: float) -> str:
+    """Why too little is left of a gain without the shapes whose own gain is in doubt."""
+    total = left = 0.0
+    told = ""
+    for one, other in zip(first, fresh, strict=True):
+        match = one.match
+        total += match.weight
+        gain = log(median(one.ratios + other.ratios))
+        if gain > 0:
+            why = doubt(
+                one.candidate + other.candidate,
+                one.incumbent + other.incumbent,
+                match.bench.floor(match.candidate),
+            )
+            if why:
+                told = told or why
+                continue
+        left += match.weight * gain
+    return "" if left > margin * total else told

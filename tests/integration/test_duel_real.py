@@ -30,7 +30,7 @@ def keeper() -> Iterator[Keeper]:
 
 def matches(keeper, kernel, candidate, incumbent):
     def made():
-        bench = Bench(keeper, kernel, slots=8, gos=5, lone=1, warm_up=1)
+        bench = Bench(keeper, kernel, slots=kernel.slots, gos=5, lone=1, warm_up=1)
         return [Match(bench, candidate, incumbent)]
 
     return made

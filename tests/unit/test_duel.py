@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from certune.core.errors import Crashed
+from certune.core.errors import Crashed, Unavailable
 from certune.sandbox.comparison import Fault, Observation
 from certune.sandbox.duel import Duel, Match, fight
 from certune.sandbox.measuring import Block, Cheated, Died, Go, Program, WrongResult
-from certune.sandbox.model import Ended
+from certune.sandbox.model import Ended, Isolation
 
 CANDIDATE, INCUMBENT = Program("python", b"candidate"), Program("python", b"incumbent")
 
@@ -30,6 +30,11 @@ class ToyBench:
     opened: list[bytes] = field(default_factory=list)
     blocks: list[tuple[bytes, bytes]] = field(default_factory=list)
     open_bouts: int = 0
+    level: Isolation = Isolation.CONFINED
+    lone: float = 1.0  # of a single call's time that is told
+
+    def floor(self, program):
+        return Block((Go(16, 1e-5, 1e-5, 0.0),), (Go(1, 1e-5, 1e-5, 0.0),))
 
     def open(self, program):
         if fault := self.found.get(("open", program.source)):
@@ -52,7 +57,8 @@ class ToyBench:
             return fault
         one = self.seconds[bout.name] * (self.uneven if bout.second else 1.0)
         full = Go(16, 16 * one, 16 * one * 1.01, 0.0)
-        return Block((full, full), (Go(1, one, one, 0.0),))
+        alone = one if bout.name == b"incumbent" else one * self.lone
+        return Block((full, full), (Go(1, alone, alone, 0.0),))
 
 
 def duel(bench, seed=0, **options):
@@ -119,6 +125,43 @@ def test_a_winner_is_confirmed_on_benches_made_anew():
     assert found.outcome == "better"
     assert [len(bench.opened) for bench in made] == [12, 10]
     assert found.reason == "shown in 6 pairs, again in 5"
+
+
+def fought(*benches, **options):
+    def matches():
+        return [Match(bench, CANDIDATE, INCUMBENT) for bench in benches]
+
+    return fight(matches, error=0.006, blocks=2, **options)
+
+
+def test_a_gain_that_single_calls_do_not_have_is_in_doubt():
+    found = fought(ToyBench({b"candidate": 1.0, b"incumbent": 1.2}, lone=1.2))
+    assert found.outcome == "not-shown"
+    assert found.reason.startswith("in doubt: ")
+    assert "the calls share their work" in found.reason
+    assert found.ratio > 1.01  # what was measured is still told
+
+
+def test_a_gain_that_the_harness_explains_is_in_doubt():
+    found = fought(ToyBench({b"candidate": 1e-6, b"incumbent": 1.2e-6}))
+    assert found.outcome == "not-shown"
+    assert "leaving out the harness" in found.reason
+
+
+def test_shapes_in_doubt_do_not_count():
+    sure = ToyBench({b"candidate": 1.0, b"incumbent": 1.2})
+    shared = ToyBench({b"candidate": 1.0, b"incumbent": 1.5}, lone=1.5)
+    same = ToyBench({b"candidate": 1.0, b"incumbent": 1.0})
+    assert fought(sure, shared).outcome == "better"
+    assert fought(same, shared).outcome == "not-shown"
+    assert fought(sure, same).outcome == "better"
+
+
+def test_measured_claims_need_confined_workers():
+    bench = ToyBench({b"candidate": 1.0, b"incumbent": 1.2}, level=Isolation.PROCESS)
+    with pytest.raises(Unavailable, match="level process"):
+        fought(bench)
+    assert not bench.opened
 
 
 def test_shapes_count_by_their_weight():

@@ -20,7 +20,7 @@ from certune.sandbox.measuring.charge import given_away, hidden_work, waited
 from certune.sandbox.measuring.outcome import Block, Died, Fault, Go, WrongResult
 from certune.sandbox.measuring.problem import Problem, Program
 from certune.sandbox.measuring.stage import Found, Stage, generator
-from certune.sandbox.model import Limits
+from certune.sandbox.model import Isolation, Limits
 
 # Calls nothing: what remains is the floor. `abs` of the C library ignores its arguments' meaning.
 _EMPTY = {
@@ -83,6 +83,11 @@ class Bench:
         self._stage = Stage(problem, self._layout, self._secret)
         self._gos, self._lone = gos, lone if slots > 1 else 0
         self._warm_up, self._seconds = warm_up, answer_seconds
+
+    @property
+    def level(self) -> Isolation:
+        """How far its workers are kept apart."""
+        return self._keeper.level
 
     def open(self, program: Program) -> Bout | Fault:
         """A fresh worker with `program` loaded and warmed up; the caller closes it.
