@@ -203,6 +203,24 @@ print(os.getpid() < 1000, os.getppid(), os.uname().nodename)
     assert output == "False False False\nTrue 1 worker\n", ended
 
 
+def test_the_private_root_cannot_be_written_even_without_the_other_walls(keeper):
+    if keeper.level is not Isolation.CONTAINED:
+        pytest.skip("for 'contained'")
+    program = """
+import os
+for name in ("/x", "/usr/lib/x", "/dev/x", "/.work/own/x", "/.code/own/x", os.__file__ + "x"):
+    try:
+        os.close(os.open(name, os.O_CREAT | os.O_WRONLY))
+    except OSError:
+        continue
+    print(name)
+"""
+    layers = LAYERS[keeper.level] - {Layer.LANDLOCK, Layer.SECCOMP, Layer.PRIVILEGES}
+    with Keeper(keeper.level, layers=layers) as another:
+        ended, output = run(another, program)
+    assert (ended.ending, output) == ("finished", "")
+
+
 @FRESH
 def test_nothing_of_the_judge_is_inherited(keeper, fresh, monkeypatch):
     monkeypatch.setenv("CERTUNE_SECRET", "hunter2")

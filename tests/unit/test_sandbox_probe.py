@@ -2,6 +2,7 @@
 
 import errno
 import os
+import subprocess
 import sys
 
 import pytest
@@ -52,6 +53,25 @@ def test_this_machine_can_do_what_it_says():
     for one in report.standings:
         assert one.available or (one.reason and one.remedy)
     assert report.standing(report.best).available
+
+
+PARTS = """
+from certune.sandbox.isolation import landlock, seccomp, syscalls
+landlock.version()
+seccomp.check()
+print("walls", flush=True)
+syscalls.call("unshare", syscalls.CLONE_NEWUSER | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWPID)
+syscalls.call("mount", b"none", b"/", None, 0x4000 | 0x40000, None)
+print("namespaces")
+"""
+
+
+def test_a_level_is_had_wherever_the_kernel_has_its_parts():
+    """A wall that we broke must not pass for one that this machine lacks."""
+    told = subprocess.run([sys.executable, "-c", PARTS], capture_output=True, text=True).stdout
+    report = probe.available()
+    for level, word in ((Isolation.CONFINED, "walls"), (Isolation.CONTAINED, "namespaces")):
+        assert report.standing(level).available == (word in told), report
 
 
 @pytest.mark.parametrize(
