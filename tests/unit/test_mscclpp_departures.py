@@ -111,11 +111,11 @@ def test_put_takes_the_buffer_of_its_first_source() -> None:
     alltoall = load("alltoall")
     op = of(alltoall, "put")[0]
     other = copy.deepcopy(op["src_buff"][0])
-    op["src_buff"].append({**other, "type": "o"})
+    op["src_buff"].append({**other, "type": "s"})
     op["dst_buff"].append(copy.deepcopy(op["dst_buff"][0]))
     report = judge(alltoall)
     assert "buffer of its first source" in sentence(report, "as-written")
-    # The other one, of the output that nobody has written yet, is not read.
+    # The other one, scratch that nobody has written yet, is not read.
     assert refuted(report) == {"as-written"}
     assert interpret(json.dumps(alltoall)) == set()
 
