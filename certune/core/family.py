@@ -48,13 +48,15 @@ class Context:
     """What a family may call: a prover, a runner, and whether it has been asked to stop.
 
     `keep` is given the text of every query that a verdict rests on; with an acceptance the
-    session stores them as evidence, by digest.
+    session stores them as evidence, by digest. `error` is the probability with which a measured
+    comparison may accept wrongly; it is set, and already spent, when `Task.compare` is called.
     """
 
     prover: Prover | None = None
     runner: Runner | None = None
     stopped: Callable[[], bool] = field(default=_never)
     keep: Callable[[bytes], None] = field(default=_nothing)
+    error: float = 0.0
 
 
 class Solver(Protocol):
@@ -113,7 +115,10 @@ class Task(Protocol):
     def compare(
         self, candidate: Candidate, incumbent: Candidate, context: Context
     ) -> Comparison | None:
-        """Measure a candidate against the incumbent; None where the metrics are exact."""
+        """Measure a candidate against the incumbent, at an error of at most `context.error`.
+
+        None where the metrics are exact.
+        """
         ...
 
     def baseline(self) -> Baseline | None:

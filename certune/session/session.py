@@ -15,7 +15,7 @@ from dataclasses import replace
 from certune.acceptance import Incumbent, contradiction, decide
 from certune.core.agent import Agent, AgentFactory, AgentSetup, Brief
 from certune.core.budget import Budget, Spent
-from certune.core.candidate import Payload
+from certune.core.candidate import Candidate, Payload
 from certune.core.codec import decode, encode
 from certune.core.errors import (
     BudgetSpent,
@@ -251,8 +251,19 @@ class Session:
         comparison = None
         rival = self._standing.rival
         if measurement.taken == "measured" and rival is not None:
-            comparison = self.task.compare(candidate, rival, self.context)
+            comparison = self._compare(candidate, rival)
         return self._decide(trial, Judged(verdict, candidate, measurement), comparison)
+
+    def _compare(self, candidate: Candidate, rival: Candidate) -> Comparison | None:
+        """Measure against the incumbent; the error is spent first, whatever becomes of it."""
+        spent = self.ledger.spend_error(self.identity, candidate.artefact.digest)
+        comparison = self.task.compare(candidate, rival, replace(self.context, error=spent.error))
+        if comparison is not None and comparison.error_spent > spent.error:
+            raise Crashed(
+                f"the comparison used an error of {comparison.error_spent:.2g}, "
+                f"{spent.error:.2g} were spent: a defect of the task"
+            )
+        return comparison
 
     def _decide(
         self, trial: Trial, judged: Judged, comparison: Comparison | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -364,6 +365,40 @@ def test_measured_goals_are_decided_by_the_comparison(ledger: Ledger) -> None:
     trial = submit(session, 46)
     assert trial.decision.ground == "measured-better"
     assert trial.comparison == sure
+
+
+def test_error_is_spent_before_a_measured_comparison_begins(ledger: Ledger) -> None:
+    seen = []
+
+    class Task(toy.ToyTask):
+        def compare(self, candidate, incumbent, context):
+            seen.append((context.error, len(ledger.errors(self.spec.digest))))
+            if candidate.value == 46:
+                raise Crashed("killed")
+            return Comparison("not-shown", 1.0, (0.9, 1.1), context.error, "betting")
+
+    session = start(ledger, Task(toy.spec(), taken="measured"))
+    submit(session, 44)
+    with pytest.raises(Crashed, match="killed"):
+        submit(session, 46)
+    again = start(ledger, Task(toy.spec(), taken="measured"))
+    submit(again, 48)
+    assert seen == [(pytest.approx(0.01 * 6 / math.pi**2 / n**2), n) for n in (1, 2, 3)]
+    assert [one.number for one in ledger.errors(session.task.spec.digest)] == [1, 2, 3]
+
+
+def test_exact_metrics_spend_no_error(ledger: Ledger) -> None:
+    session = start(ledger)
+    submit(session, 44)
+    assert ledger.errors(session.task.spec.digest) == []
+
+
+def test_a_comparison_that_uses_more_error_than_was_spent_accepts_nothing(ledger: Ledger) -> None:
+    bold = Comparison("better", 1.3, (1.2, 1.4), 0.05, "betting")
+    session = start(ledger, toy.ToyTask(toy.spec(), taken="measured", comparison=bold))
+    with pytest.raises(Crashed, match=r"an error of 0\.05, 0\.0061 were spent"):
+        submit(session, 44)
+    assert session.trials[-1].failure is not None
 
 
 def test_the_record_of_a_session_is_plain_json(ledger: Ledger, tmp_path: Path) -> None:
