@@ -9,7 +9,7 @@ from typing import Literal
 from certune.core.errors import nearest
 from certune.verifier.contracts import collections_of as lists
 from certune.verifier.contracts.coerce import coerce, integer, mathematical, together
-from certune.verifier.contracts.expressions import arithmetic, condition, expression
+from certune.verifier.contracts.expressions import condition, expression
 from certune.verifier.contracts.report import Place
 from certune.verifier.contracts.scope import Scope, Signature
 from certune.verifier.contracts.source import refuse
@@ -18,7 +18,6 @@ from certune.verifier.contracts.tree import (
     Bin,
     Build,
     Call,
-    Convert,
     Copy,
     Empty,
     Expr,
@@ -334,6 +333,3 @@ def _wrapping(word: WordT, name: str, node: ast.Call, scope: Scope) -> Expr:
         return Wrap(word, at, Neg(INT, at, plain[0]))
     ops: dict[str, Literal["+", "-", "*"]] = {"add": "+", "sub": "-", "mul": "*"}
     return Wrap(word, at, Bin(INT, at, ops[name.rpartition("_")[2]], plain[0], plain[1]))
-
-
-__all__ = ["Convert", "arithmetic", "by_contract", "call", "root_of"]

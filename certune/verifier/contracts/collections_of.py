@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 from certune.verifier.contracts.coerce import coerce, integer, mathematical
+from certune.verifier.contracts.operators import compared
 from certune.verifier.contracts.report import Place
 from certune.verifier.contracts.scope import Scope, check_name
 from certune.verifier.contracts.source import refuse
@@ -37,7 +38,6 @@ from certune.verifier.contracts.types import (
     BOOL,
     INT,
     DictT,
-    IntT,
     ListT,
     NoneT,
     SetT,
@@ -330,8 +330,6 @@ def sum_over(item: Expr, scope: Scope, at: Place, counted: Expr | None = None) -
     binder = Binder(name, INT, low, high, source=item)
     if counted is None:
         return Sum(INT, at, binder, mathematical(element))
-    from certune.verifier.contracts.expressions import compared
-
     test = compared(ast.Eq(), element, coerce(counted, item.type.item, at), at)
     one, zero = Lit(INT, at, 1), Lit(INT, at, 0)
     return Sum(INT, at, binder, Choice(INT, at, test, one, zero))
@@ -359,8 +357,3 @@ def comprehension(node: ast.ListComp, scope: Scope, wanted: Type | None) -> Expr
         if isinstance(body.type, NoneT):
             raise refuse(at, "a list of None", "annotate the variable", "type")
     return Comprehension(ListT(body.type), at, binder, body)
-
-
-def plain_int(kind: Type) -> bool:
-    """Whether it is `int` itself."""
-    return isinstance(kind, IntT)

@@ -58,10 +58,6 @@ class Loop:
         head.trail += (f"in the loop of line {self.loop.at.line}",)
         return head
 
-    def ends(self, states: list[State]) -> list[State]:
-        """Paths that leave the loop."""
-        return states
-
 
 class While(Loop):
     """``while c:``."""

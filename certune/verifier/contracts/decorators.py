@@ -196,7 +196,6 @@ def lambda_scope(
         set(visible),
         record=record,
         calls=shared.calls,
-        uses=shared.uses,
         counter=shared.counter,
         bits=shared.bits,
         spent=shared.spent,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 from certune.core.canonical import sha256
@@ -79,9 +81,19 @@ class Task:
     mode: Mode
 
 
+@cache
+def z3_version() -> str:
+    """The installed version of z3-solver; empty where there is none."""
+    try:
+        return importlib.metadata.version("z3-solver")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
 def setting_key(q: Query, attempt: Attempt, limits: Limits) -> str:
     """What an answer is cached by."""
-    return sha256(f"{q.digest} {attempt!r} {limits.resources} {limits.memory_mib}".encode())
+    parts = (q.digest, repr(attempt), limits.resources, limits.memory_mib, z3_version())
+    return sha256(repr(parts).encode())
 
 
 def request_of(q: Query, attempt: Attempt, limits: Limits, values: tuple[str, ...] = ()) -> Request:
@@ -93,14 +105,14 @@ def request_of(q: Query, attempt: Attempt, limits: Limits, values: tuple[str, ..
 
 
 def discharge(
-    tasks: Sequence[Task], pool: Pool, limits: Limits, cache: Cache | None = None
+    tasks: Sequence[Task], pool: Pool, limits: Limits, known: Cache | None = None
 ) -> list[Condition]:
     """The conditions, each proved or unknown.
 
     Raises:
         InfrastructureError: the solver is missing, died or reported an error.
     """
-    known: Cache = cache if cache is not None else Memory()
+    known = known if known is not None else Memory()
     done: dict[int, Condition] = {}
     first: dict[int, Condition] = {}
     todo = list(range(len(tasks)))

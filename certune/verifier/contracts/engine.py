@@ -14,7 +14,7 @@ from certune.verifier.contracts.specs import Specs, TooLarge
 from certune.verifier.contracts.state import Claim, State
 from certune.verifier.contracts.sums import Sums
 from certune.verifier.contracts.terms import Term
-from certune.verifier.contracts.types import BOOL, INT, ListT, Type, WordT
+from certune.verifier.contracts.types import INT, ListT, Type
 from certune.verifier.contracts.values import Value
 
 _MOST_EVALUATED = 400_000
@@ -266,11 +266,3 @@ class Engine:
             index = v.field_index(value.type, name)
             value = v.with_part(value, index, v.part(fresh, index))
         return value
-
-
-def as_word(kind: Type) -> WordT | None:
-    """The type if it is one of fixed width."""
-    return kind if isinstance(kind, WordT) else None
-
-
-__all__ = ["BOOL", "Engine", "TooMany", "as_word"]

@@ -16,7 +16,7 @@ from certune.verifier.contracts.evaluate import Evaluator, inside
 from certune.verifier.contracts.state import Facts, State
 from certune.verifier.contracts.targets import from_expression
 from certune.verifier.contracts.terms import Term
-from certune.verifier.contracts.types import DictT, ListT, NoneT, Type
+from certune.verifier.contracts.types import DictT, NoneT, Type
 from certune.verifier.contracts.values import Value
 
 
@@ -311,4 +311,3 @@ _SIMPLE: dict[type[tree.Stmt], Callable[[Executor, Any, State], None]] = {
     tree.Do: Executor.do,
     tree.Assert: Executor.asserted,
 }
-__all__ = ["Executor", "Flow", "ListT"]

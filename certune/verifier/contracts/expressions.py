@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from typing import Literal, cast
 
 from certune.core.errors import nearest
 from certune.verifier.contracts import collections_of
 from certune.verifier.contracts.coerce import coerce, fits, integer, mathematical, together
+from certune.verifier.contracts.operators import ARITHMETIC, BITS, arithmetic, bitwise, compared
 from certune.verifier.contracts.scope import Scope
 from certune.verifier.contracts.source import refuse
 from certune.verifier.contracts.tree import (
     And,
-    Bin,
-    Bit,
     Build,
     Choice,
-    Cmp,
-    Convert,
     Expr,
     Field,
     Inv,
@@ -29,8 +25,6 @@ from certune.verifier.contracts.tree import (
     Not,
     Old,
     Or,
-    Same,
-    Some,
     Var,
 )
 from certune.verifier.contracts.types import (
@@ -38,7 +32,6 @@ from certune.verifier.contracts.types import (
     INT,
     NONE,
     WORDS,
-    BoolT,
     IntT,
     ListT,
     NoneT,
@@ -51,20 +44,6 @@ from certune.verifier.contracts.types import (
     is_mutable,
 )
 
-_BIN: dict[type[ast.operator], Literal["+", "-", "*", "//", "%"]] = {
-    ast.Add: "+",
-    ast.Sub: "-",
-    ast.Mult: "*",
-    ast.FloorDiv: "//",
-    ast.Mod: "%",
-}
-_BIT: dict[type[ast.operator], Literal["&", "|", "^", "<<", ">>"]] = {
-    ast.BitAnd: "&",
-    ast.BitOr: "|",
-    ast.BitXor: "^",
-    ast.LShift: "<<",
-    ast.RShift: ">>",
-}
 _MOST = 200_000  # expressions of one function, those read twice counted twice
 
 
@@ -176,83 +155,11 @@ def _binary(node: ast.BinOp, scope: Scope, wanted: Type | None) -> Expr:
     left, right = expression(node.left, scope, hint), expression(node.right, scope, hint)
     if isinstance(node.op, ast.Add) and isinstance(left.type, ListT):
         return collections_of.concat(left, right, at)
-    if type(node.op) in _BIN:
-        return arithmetic(_BIN[type(node.op)], left, right, scope, node)
-    if type(node.op) in _BIT:
-        return bitwise(_BIT[type(node.op)], left, right, scope, node)
+    if type(node.op) in ARITHMETIC:
+        return arithmetic(ARITHMETIC[type(node.op)], left, right, scope, node)
+    if type(node.op) in BITS:
+        return bitwise(BITS[type(node.op)], left, right, scope, node)
     raise refuse(at, f"operator {type(node.op).__name__}", "use // for integers")
-
-
-def arithmetic(
-    op: Literal["+", "-", "*", "//", "%"], left: Expr, right: Expr, scope: Scope, node: ast.AST
-) -> Expr:
-    """``left op right`` on integers."""
-    at = scope.at(node)
-    left, right = integer(left, at, f"left of {op}"), integer(right, at, f"right of {op}")
-    folded = _fold(op, left, right)
-    if folded is not None:
-        return Lit(INT, at, folded)
-    if scope.mode == "spec":
-        return Bin(INT, at, op, mathematical(left), mathematical(right))
-    left, right, kind = together(left, right)
-    return Bin(kind, at, op, left, right)
-
-
-def _fold(op: str, left: Expr, right: Expr) -> int | None:
-    if not (isinstance(left, Lit) and isinstance(right, Lit)):
-        return None
-    if not (isinstance(left.type, IntT) and isinstance(right.type, IntT)):
-        return None
-    a, b = left.value, right.value
-    if not isinstance(a, int) or not isinstance(b, int) or (op in ("//", "%") and b == 0):
-        return None
-    value = {"+": a + b, "-": a - b, "*": a * b}.get(op)
-    if value is None:
-        value = a // b if op == "//" else a % b
-    return value if value.bit_length() <= 512 else None
-
-
-def bitwise(
-    op: Literal["&", "|", "^", "<<", ">>"], left: Expr, right: Expr, scope: Scope, node: ast.AST
-) -> Expr:
-    """``left op right`` on bits."""
-    at = scope.at(node)
-    if op in ("|", "^", "&") and isinstance(left.type, BoolT):
-        raise refuse(at, f"{op} on truth values", "write and, or, !=")
-    left, right = integer(left, at), integer(right, at)
-    if op in ("<<", ">>"):
-        return _shift(op, left, right, scope, node)
-    left, right, kind = together(left, right)
-    if isinstance(left, Lit) and isinstance(right, Lit) and isinstance(kind, IntT):
-        a, b = left.value, right.value
-        assert isinstance(a, int)
-        assert isinstance(b, int)
-        return Lit(INT, at, {"&": a & b, "|": a | b, "^": a ^ b}[op])
-    if isinstance(kind, WordT):
-        scope.bits[0] = True
-        return Bit(kind, at, op, left, right)
-    value = right.value if isinstance(right, Lit) else None
-    if op == "&" and isinstance(value, int) and value > 0 and value & (value + 1) == 0:
-        return Bin(INT, at, "%", left, Lit(INT, at, value + 1))
-    raise refuse(
-        at, f"{op} on {left.type}", "use a fixed-width type such as u64, or `& (2**k - 1)`", "type"
-    )
-
-
-def _shift(op: Literal["<<", ">>"], left: Expr, right: Expr, scope: Scope, node: ast.AST) -> Expr:
-    at = scope.at(node)
-    if isinstance(left.type, WordT):
-        scope.bits[0] = True
-        return Bit(left.type, at, op, left, right)
-    if not isinstance(right, Lit) or not isinstance(right.value, int):
-        raise refuse(at, f"int {op} a variable", "use a fixed-width type such as u64", "type")
-    if not 0 <= right.value <= 256:
-        raise refuse(at, f"a shift by {right.value}", "at most 256")
-    power = Lit(INT, at, 1 << right.value)
-    if isinstance(left, Lit) and isinstance(left.value, int):
-        value = left.value << right.value if op == "<<" else left.value >> right.value
-        return Lit(INT, at, value)
-    return Bin(INT, at, "*" if op == "<<" else "//", left, power)
 
 
 def _power(node: ast.BinOp, scope: Scope) -> Expr:
@@ -328,29 +235,6 @@ def _comparison(op: ast.cmpop, one: ast.expr, two: ast.expr, scope: Scope, node:
     if isinstance(left, Lit | Build):
         left = expression(one, scope, right.type)
     return compared(op, left, right, at)
-
-
-def compared(op: ast.cmpop, left: Expr, right: Expr, at: object) -> Expr:
-    """``left op right``."""
-    place = left.at
-    if is_integer(left.type) and is_integer(right.type):
-        left, right = mathematical(left), mathematical(right)
-        if isinstance(op, ast.Gt | ast.GtE):
-            return Cmp(BOOL, place, "<" if isinstance(op, ast.Gt) else "<=", right, left)
-        name = {ast.Lt: "<", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!="}[type(op)]
-        return Cmp(BOOL, place, cast(Literal["<", "<=", "==", "!="], name), left, right)
-    if not isinstance(op, ast.Eq | ast.NotEq):
-        wanted = INT if not isinstance(left.type, OptionT) else left.type.item
-        return compared(op, integer(left, place), coerce(right, wanted, place), at)
-    if isinstance(right.type, NoneT) or isinstance(left.type, NoneT):
-        raise refuse(place, "== None", "write `is None`")
-    if isinstance(left.type, OptionT) or isinstance(right.type, OptionT):
-        kind = left.type if isinstance(left.type, OptionT) else right.type
-        left = coerce(left, kind, place)
-        right = coerce(right, kind, place)
-    else:
-        right = coerce(right, left.type, place)
-    return Same(BOOL, place, left, right, isinstance(op, ast.NotEq))
 
 
 def _choice(node: ast.IfExp, scope: Scope, wanted: Type | None) -> Expr:
@@ -444,4 +328,3 @@ _REMEDIES: dict[type[ast.expr], str] = {
     ast.GeneratorExp: "only as the argument of all, any or sum",
     ast.Await: "there is no concurrency",
 }
-__all__ = ["Convert", "Some", "expression"]

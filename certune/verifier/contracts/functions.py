@@ -65,7 +65,6 @@ def read_function(
         locals=tuple((n, t) for n, t in scope.variables.items() if n not in parameters),
         partial=found.partial,
         calls=tuple(sorted(scope.calls)),
-        uses=(),
         bits=scope.bits[0],
     )
 

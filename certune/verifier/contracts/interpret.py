@@ -6,12 +6,12 @@ other. It checks every obligation while it runs, and stops after a given number 
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from certune.verifier.contracts import tree
-from certune.verifier.contracts.data import Record, copied, to_json
+from certune.verifier.contracts.data import copied, to_json
 from certune.verifier.contracts.interpret_expr import Expressions
 from certune.verifier.contracts.report import Place, Step
 from certune.verifier.contracts.stops import Broken, Stuck
@@ -382,4 +382,3 @@ _STATEMENTS: dict[type[tree.Stmt], Callable[[Interpreter, Any], None]] = {
     tree.Return: Interpreter._ret,
     tree.Jump: Interpreter._jump,
 }
-__all__ = ["Broken", "Counter", "Interpreter", "Record", "Stuck"]

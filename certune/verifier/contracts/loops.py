@@ -19,12 +19,10 @@ from certune.verifier.contracts.tree import (
     Cmp,
     Expr,
     For,
-    Index,
     Len,
     Lit,
     Slice,
     Stmt,
-    Var,
     While,
 )
 from certune.verifier.contracts.types import INT, ListT, Type, is_mutable
@@ -236,9 +234,3 @@ def _loop_variable(node: ast.expr, kind: Type, body: Body, names: list[str], gho
         raise refuse(at, f"{name!r} is a ghost variable", "choose another name", "ghost")
     names.append(name)
     return name
-
-
-def element_of(listed: Expr, name: str) -> Expr:
-    """``listed[name]``."""
-    assert isinstance(listed.type, ListT)
-    return Index(listed.type.item, listed.at, listed, Var(INT, listed.at, name))

@@ -20,13 +20,11 @@ from certune.verifier.contracts.scope import (
     read_type,
 )
 from certune.verifier.contracts.source import Refused, place_of, read, refuse
-from certune.verifier.contracts.tree import Expr, Function, Lit, Module
+from certune.verifier.contracts.tree import Function, Lit, Module
 from certune.verifier.contracts.types import (
-    BoolT,
     NoneT,
     RecordT,
     Type,
-    is_integer,
     is_mutable,
 )
 
@@ -288,8 +286,3 @@ def _signature(node: ast.FunctionDef, full: str, names: Names) -> Signature:
     if found.role != "code" and modifies:
         raise refuse(at, f"a {found.role} that modifies", "remove @modifies", "modifies")
     return Signature(full, found.role, tuple(parameters.items()), modifies, result, at)
-
-
-def is_number(expr: Expr) -> bool:
-    """Whether it is an integer or a truth value."""
-    return is_integer(expr.type) or isinstance(expr.type, BoolT)

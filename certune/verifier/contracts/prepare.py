@@ -7,7 +7,6 @@ from itertools import product
 
 from certune.core.proof import Query
 from certune.verifier.contracts import terms as t
-from certune.verifier.contracts.patterns import ground_level
 from certune.verifier.contracts.smtlib import Mode, Writer
 from certune.verifier.contracts.state import Axiom, Claim, Definition
 from certune.verifier.contracts.terms import Term
@@ -161,6 +160,3 @@ def _offsets(fact: Term) -> list[int]:
             if last.op == "int" and len(term.args[1].args) == 2:
                 found.add(last.data)
     return sorted(found)[:3]
-
-
-__all__ = ["assertions", "ground_instances", "ground_level", "query"]

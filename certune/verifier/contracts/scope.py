@@ -17,7 +17,6 @@ from certune.verifier.contracts.types import (
     INT,
     NONE,
     WORDS,
-    BoolT,
     DictT,
     ListT,
     NoneT,
@@ -165,7 +164,6 @@ class Scope:
     binders: dict[str, tuple[str, Type]] = field(default_factory=dict)
     elements: dict[str, Expr] = field(default_factory=dict)
     calls: set[str] = field(default_factory=set)
-    uses: set[str] = field(default_factory=set)
     counter: list[int] = field(default_factory=lambda: [0])
     bits: list[bool] = field(default_factory=lambda: [False])
     spent: list[int] = field(default_factory=lambda: [0])
@@ -272,8 +270,3 @@ def _immutable(kind: Type, where: Place) -> Type:
     if is_mutable(kind):
         raise refuse(where, f"{kind} can change; here it would be shared", "use immutable parts")
     return kind
-
-
-def boolean(kind: Type) -> bool:
-    """Whether values are truth values."""
-    return isinstance(kind, BoolT)

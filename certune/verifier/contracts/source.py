@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
-from collections.abc import Iterator
 
 from certune.verifier.contracts.report import Finding, Limits, Place
 
@@ -117,16 +116,3 @@ def _check_tree(tree: ast.Module, limits: Limits, file: str) -> None:
     raise refuse(
         place_of(deepest, file), "nested too deeply", f"at most {limits.depth} levels", "size"
     )
-
-
-def names_in(tree: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    """Every name that the tree mentions or binds, with the node."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            yield node.id, node
-        elif isinstance(node, ast.arg):
-            yield node.arg, node
-        elif isinstance(node, ast.Attribute):
-            yield node.attr, node
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-            yield node.name, node

@@ -10,7 +10,6 @@ from certune.verifier.contracts import values as v
 from certune.verifier.contracts.evaluate import Evaluator
 from certune.verifier.contracts.state import Axiom, Definition, State
 from certune.verifier.contracts.terms import Term
-from certune.verifier.contracts.types import ListT, WordT
 from certune.verifier.contracts.values import Value
 
 if TYPE_CHECKING:
@@ -182,6 +181,3 @@ def lowered(term: Term, module: tree.Module, level: str) -> Term:
         return found
 
     return go(term)
-
-
-__all__ = ["ListT", "Specs", "TooLarge", "WordT"]

@@ -6,16 +6,15 @@ import ast
 from typing import TYPE_CHECKING, Literal
 
 from certune.verifier.contracts.expressions import expression
-from certune.verifier.contracts.report import Place
 from certune.verifier.contracts.source import refuse
 from certune.verifier.contracts.tree import Expr, Field, Index, Lookup, Target, Var
 from certune.verifier.contracts.types import RecordT, Type, is_mutable
 
 if TYPE_CHECKING:
-    from certune.verifier.contracts.statements import Body
+    from certune.verifier.contracts.assignments import Assignments
 
 
-def target(node: ast.expr, body: Body) -> Target:
+def target(node: ast.expr, body: Assignments) -> Target:
     """The place that `node` denotes.
 
     Raises:
@@ -41,7 +40,7 @@ def from_expression(expr: Expr) -> Target:
     return Target(expr.name, tuple(reversed(steps)), kind, at)
 
 
-def check_modifiable(place: Target, body: Body, part: str = "") -> None:
+def check_modifiable(place: Target, body: Assignments, part: str = "") -> None:
     """Refuse to change what belongs to the caller and is not in `modifies`, and frozen values."""
     name, at = place.root, place.at
     if "'" in name:
@@ -69,8 +68,3 @@ def check_modifiable(place: Target, body: Body, part: str = "") -> None:
     if allowed and first not in allowed:
         shown = f"{name}.{first}" if first else name
         raise refuse(at, f"{shown!r} is not in modifies", f'add @modifies("{shown}")', "modifies")
-
-
-def hidden(name: str, at: Place, kind: Type) -> Var:
-    """A variable that no program text names."""
-    return Var(kind, at, name)

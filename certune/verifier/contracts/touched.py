@@ -8,7 +8,7 @@ from certune.verifier.contracts import tree
 from certune.verifier.contracts import values as v
 from certune.verifier.contracts.calls import root_of
 from certune.verifier.contracts.targets import from_expression
-from certune.verifier.contracts.types import DictT, ListT, RecordT, Type, is_mutable
+from certune.verifier.contracts.types import DictT, ListT, RecordT, Type
 
 Touched = dict[str, set[int]]
 
@@ -75,6 +75,3 @@ def touched(
 
     go(body)
     return done
-
-
-__all__ = ["Touched", "is_mutable", "touched"]

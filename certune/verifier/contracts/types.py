@@ -139,20 +139,3 @@ def is_mutable(kind: Type) -> bool:
 def deep_mutable(kind: Type) -> bool:
     """Whether a value's copy by `[:]` would share something that can change."""
     return isinstance(kind, ListT) and is_mutable(kind.item)
-
-
-def default(kind: Type) -> object:
-    """Some value of the type, in Python's own data (records as dictionaries of fields)."""
-    if isinstance(kind, BoolT):
-        return False
-    if is_integer(kind):
-        return 0
-    if isinstance(kind, ListT):
-        return []
-    if isinstance(kind, TupleT):
-        return tuple(default(item) for item in kind.items)
-    if isinstance(kind, DictT):
-        return {}
-    if isinstance(kind, SetT):
-        return set()
-    return None

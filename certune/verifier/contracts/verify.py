@@ -327,6 +327,3 @@ def _with_callees(reports: list[FunctionReport]) -> list[FunctionReport]:
                 known[name] = r
                 changed = True
     return [known[r.name] for r in reports]
-
-
-__all__ = ["ATTEMPTS", "Verification", "verify_source"]
