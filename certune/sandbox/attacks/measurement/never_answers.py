@@ -1,7 +1,7 @@
 """No answer.
 
 Tries: works for ever.
-With: answer_seconds 0.5
+With: answer_seconds 2
 Stopped as: died
 """
 

@@ -1,7 +1,7 @@
 """No end of loading.
 
 Tries: never comes to the point where it could be called.
-With: answer_seconds 0.5
+With: answer_seconds 2
 Stopped as: died
 """
 
