@@ -233,6 +233,24 @@ def test_whatever_is_touched_is_seen_once_and_put_back(touch):
         assert bait.touched("nonce", 4711_0815) == []
 
 
+def test_what_is_mounted_in_the_bait_is_never_removed(tmp_path):
+    kept = tmp_path / "kept"
+    kept.write_text("kept")
+    with Bait(LIMITS) as bait:
+        bind = (str(tmp_path).encode(), str(bait.folder).encode(), None, 4096, None)
+        try:
+            syscall("mount", *bind)
+        except OSError as error:
+            pytest.skip(f"no mount can be made here: {error}")
+        assert not os.path.ismount(bait.folder)  # which is why it is not asked
+        assert bait.touched("nonce", 4711_0815) == ["something was mounted over a folder"]
+        assert bait.touched("nonce", 4711_0815) == []
+        syscall("mount", *bind)
+        root = bait.root
+    assert not root.exists()
+    assert kept.read_text() == "kept"
+
+
 def test_the_bait_leaves_nothing():
     before, here = dict(os.environ), Path.cwd()
     with Bait(LIMITS) as bait:

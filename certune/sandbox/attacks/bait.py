@@ -9,23 +9,25 @@ import os
 import secrets as random
 import shutil
 import socket
-import subprocess
 import sys
 import sysconfig
 import tempfile
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import certune
+from certune.core.errors import Crashed
 from certune.sandbox.attacks import objects
+from certune.sandbox.attacks.kit import syscall
 from certune.sandbox.attacks.listeners import Listeners
 from certune.sandbox.attacks.objects import Planted
 from certune.sandbox.attacks.prey import Prey
 from certune.sandbox.model import Limits
 
 _VARIABLE = "CERTUNE_SELFTEST_SECRET"
+_DETACH = 2
 _MARK = "certune-secret-"
 _UNTOUCHED = b"untouched\n"
 _KEPT = {"kept": b"one", "kept-too": b"two", "other": b"three"}
@@ -78,7 +80,7 @@ class Bait(AbstractContextManager["Bait"]):
     def _plant(self) -> None:
         name = f"certune-{random.token_hex(8)}"
         self.root = Path(tempfile.mkdtemp(prefix="certune-selftest-"))
-        self._undo.callback(shutil.rmtree, self.root, ignore_errors=True)
+        self._undo.callback(_remove, self.root)
         self.root.chmod(0o755)
         self._files()
         self.folder = self.root / "folder"
@@ -134,7 +136,7 @@ class Bait(AbstractContextManager["Bait"]):
         os.utime(file, (_TIME, _TIME))
 
     def _refill(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        _remove(self.folder)
         self.folder.mkdir(exist_ok=True)
         self.folder.chmod(0o777)
         for name, content in _KEPT.items():
@@ -247,9 +249,9 @@ class Bait(AbstractContextManager["Bait"]):
 
     def _changed_folder(self) -> list[str]:
         found = []
-        while os.path.ismount(self.folder):
+        if _mounted(self.root):
             found.append("something was mounted over a folder")
-            subprocess.run(["umount", "-l", self.folder], check=False)
+            _unmount(self.root)
         state = {path.name: path for path in self.folder.iterdir()}
         if set(state) != {*_KEPT, "empty"}:
             found.append(f"a folder holds {', '.join(sorted(state)) or 'nothing'}")
@@ -258,3 +260,37 @@ class Bait(AbstractContextManager["Bait"]):
         if found:
             self._refill()
         return found
+
+
+def _mounted(folder: Path) -> list[str]:
+    """What is mounted at or below a folder, as the kernel says: a bind mount has no other sign."""
+    try:
+        lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    except OSError:
+        return []
+    # Spaces and the like are written as \\040.
+    places = [line.split()[4].encode().decode("unicode_escape") for line in lines]
+    return [place for place in places if f"{place}/".startswith(f"{folder}/")]
+
+
+def _unmount(folder: Path) -> None:
+    """Undo mounts at or below a folder, the last one first.
+
+    Raises:
+        Crashed: one stays.
+    """
+    for place in reversed(_mounted(folder)):
+        with suppress(OSError):
+            syscall("umount2", os.fsencode(place), _DETACH)
+    if left := _mounted(folder):
+        raise Crashed(f"an attack's mount cannot be undone: {left[0]}; umount -l it by hand")
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder of the bait's, with nothing of what may be mounted in it.
+
+    Raises:
+        Crashed: something is mounted there and stays.
+    """
+    _unmount(folder)
+    shutil.rmtree(folder, ignore_errors=True)
