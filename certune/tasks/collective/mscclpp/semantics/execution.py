@@ -47,7 +47,8 @@ class Execution:
     """What a launch did.
 
     `memory` is indexed by location; `undefined` lists reads of undefined memory, `applied` the
-    moves in the order in which they were carried out, with their operations.
+    moves in the order in which they were carried out, with their operations. `packeted` is whether
+    the program reads or writes packets at all.
     """
 
     program: Program
@@ -57,6 +58,7 @@ class Execution:
     stuck: list[Stuck] = field(default_factory=list)
     undefined: list[tuple[Where, int, str]] = field(default_factory=list)
     applied: list[tuple[Where, Move]] = field(default_factory=list)
+    packeted: bool = False
 
 
 def _relays(move: Move) -> bool:
@@ -110,7 +112,7 @@ class _Machine:
         self.program = program
         self.result = Execution(program, initial(program.space), bytearray(program.space.count))
         # Whether there are packets at all.
-        self.packets = any(
+        self.packets = self.result.packeted = any(
             region.packet
             for items in program.items
             for item in items

@@ -15,7 +15,13 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from certune.tasks.collective.mscclpp.semantics.execution import Execution
-from certune.tasks.collective.mscclpp.semantics.program import Counter, Item, Program, Where
+from certune.tasks.collective.mscclpp.semantics.program import (
+    Chains,
+    Counter,
+    Item,
+    Program,
+    Where,
+)
 
 UNCOVERED = 2**30  # a port transfer that no later signal of its channel completes
 
@@ -91,20 +97,6 @@ class Graph:
         return UNCOVERED
 
 
-def _chains(
-    program: Program, kinds: tuple[str, ...]
-) -> dict[Counter, dict[int, list[tuple[int, int]]]]:
-    """Counter → block → (item, slot) of the operations of these kinds, in program order."""
-    chains: dict[Counter, dict[int, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
-    for block, items in enumerate(program.items):
-        for number, item in enumerate(items):
-            signals = item.kind == "data" and "signal" in kinds
-            if item.counters and (item.kind in kinds or signals):
-                for slot, counter in enumerate(item.counters):
-                    chains[counter][block].append((number, slot))
-    return chains
-
-
 @dataclass(frozen=True)
 class Ambiguity:
     """An operation whose partner is not determined, and why."""
@@ -116,7 +108,7 @@ class Ambiguity:
 def ambiguities(program: Program, places: list[Segments]) -> Iterator[Ambiguity]:
     """Operations for which it depends on timing whom they meet."""
     for kinds, what in ((("wait", "acquire"), "waits on"), (("signal", "release"), "signals")):
-        for counter, blocks in _chains(program, kinds).items():
+        for counter, blocks in program.chains(kinds).items():
             name = "semaphore" if counter[0] == "semaphore" else f"{counter[0]} channel"
             if what == "waits on" and len(blocks) > 1:
                 block, found = list(blocks.items())[1]
@@ -157,12 +149,12 @@ def _releases(program: Program, block: int, chain: list[tuple[int, int]]) -> lis
 
 
 def _signal_edges(
-    graph: Graph, waits: dict[Counter, int], chains: dict[Counter, dict[int, list[tuple[int, int]]]]
+    graph: Graph, waits: dict[Counter, int], chains: Chains
 ) -> dict[tuple[int, int, int], list[tuple[int, bool]]]:
     """Wait (block, item, slot) → the signals that it certainly sees, with their strength."""
     program = graph.program
     result: dict[tuple[int, int, int], list[tuple[int, bool]]] = {}
-    for counter, blocks in _chains(program, ("wait", "acquire")).items():
+    for counter, blocks in program.chains(("wait", "acquire")).items():
         signals = chains.get(counter, {})
         total = sum(map(len, signals.values()))
         initial = waits.get(counter, 0)
@@ -259,8 +251,8 @@ def build_graph(execution: Execution) -> tuple[Graph, dict[int, list[Where]]]:
         for rank, gpu in enumerate(program.plan.gpus)
         for number, value in enumerate(gpu.semaphores)
     }
-    seen = _signal_edges(graph, initial, _chains(program, ("signal", "release")))
-    packets, contested = _packet_edges(graph)
+    seen = _signal_edges(graph, initial, program.chains(("signal", "release")))
+    packets, contested = _packet_edges(graph) if execution.packeted else ({}, {})
     inside: dict[int, dict[int, int]] = defaultdict(dict)  # block → slot → last node of segment
     unmoved: set[int] = set()  # slot nodes that heard of nothing since their segment began
     joined: dict[int, int] = {}

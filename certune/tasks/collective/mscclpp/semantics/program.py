@@ -24,6 +24,9 @@ ItemKind: TypeAlias = Literal["signal", "wait", "acquire", "release", "data", "n
 # A channel without a counterpart signals a counter that nobody has: index -1.
 Counter: TypeAlias = tuple[str, int, int]
 
+# Counter → block → (item, slot) of operations on it, in program order.
+Chains: TypeAlias = dict[Counter, dict[int, list[tuple[int, int]]]]
+
 
 class Where(NamedTuple):
     """An operation of the file: rank, thread block, number, that inside a pipeline, iteration."""
@@ -71,6 +74,20 @@ class Program:
     items: list[list[Item]] = field(default_factory=list)
     owners: list[tuple[int, int]] = field(default_factory=list)
     issues: list[tuple[Where, str, Issue]] = field(default_factory=list)
+    _chains: dict[tuple[str, ...], Chains] = field(default_factory=dict, repr=False)
+
+    def chains(self, kinds: tuple[str, ...]) -> Chains:
+        """The operations of these kinds; ports signal with the data that they move."""
+        if kinds not in self._chains:
+            found: Chains = defaultdict(lambda: defaultdict(list))
+            for block, items in enumerate(self.items):
+                for number, item in enumerate(items):
+                    signals = item.kind == "data" and "signal" in kinds
+                    if item.counters and (item.kind in kinds or signals):
+                        for slot, counter in enumerate(item.counters):
+                            found[counter][block].append((number, slot))
+            self._chains[kinds] = found
+        return self._chains[kinds]
 
     def operation(self, where: Where) -> Operation:
         """The operation of the file at `where`."""
