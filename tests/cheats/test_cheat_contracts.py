@@ -798,6 +798,62 @@ CHEATS: dict[str, tuple[str, str]] = {
         """,
         "",
     ),
+    "the sum of a slice that counts from the end": (
+        """
+        @require(lambda xs, h: len(xs) > 5 and h == -1)
+        @ensure(lambda result: result == 0)
+        def f(xs: list[int], h: int) -> int:
+            return sum(xs[3:h])
+        """,
+        "",
+    ),
+    "the length of a slice that counts from the end": (
+        """
+        @require(lambda xs, h: len(xs) > 5 and h == -1)
+        @ensure(lambda result: result == -4)
+        def f(xs: list[int], h: int) -> int:
+            return len(xs[3:h])
+        """,
+        "",
+    ),
+    "a count in a slice that counts from the end": (
+        """
+        @require(lambda xs, h: len(xs) > 5 and h == -1)
+        @ensure(lambda result: result == 0)
+        def f(xs: list[int], h: int) -> int:
+            return xs[3:h].count(1)
+        """,
+        "",
+    ),
+    "what lies beyond the end of a list in a record": (
+        """
+        @dataclass
+        class Box:
+            xs: list[u8]
+            n: int
+
+        @ensure(lambda result: result == 1)
+        def f() -> int:
+            b = Box([i + 250 for i in range(3)], 0)
+            for i in range(3):
+                b.n += 1
+            assert b.xs[2] == 252
+            return 0
+        """,
+        "",
+    ),
+    "what lies beyond the end of a row": (
+        """
+        @ensure(lambda result: result == 1)
+        def f() -> int:
+            m: list[list[u8]] = [[j + 250 for j in range(3)] for i in range(3)]
+            for i in range(3):
+                m.append([1])
+            assert len(m) >= 0
+            return 0
+        """,
+        "",
+    ),
 }
 
 

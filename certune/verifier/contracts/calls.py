@@ -8,7 +8,7 @@ from typing import Literal
 
 from certune.core.errors import nearest
 from certune.verifier.contracts import collections_of as lists
-from certune.verifier.contracts.coerce import coerce, integer, mathematical, together
+from certune.verifier.contracts.coerce import coerce, fits, integer, mathematical
 from certune.verifier.contracts.expressions import condition, expression
 from certune.verifier.contracts.report import Place
 from certune.verifier.contracts.scope import Scope, Signature
@@ -26,11 +26,11 @@ from certune.verifier.contracts.tree import (
     Implies,
     Index,
     Len,
+    Lit,
     Lookup,
     Neg,
     Old,
     Permutation,
-    Slice,
     Var,
     Wrap,
     WrapShl,
@@ -171,8 +171,6 @@ def _len(node: ast.Call, scope: Scope, wanted: Type | None) -> Expr:
     item = _arguments(node, scope, 1)[0]
     if not isinstance(item.type, ListT | DictT | SetT):
         raise refuse(scope.at(node), f"len of a {item.type}", "lists, dictionaries and sets")
-    if isinstance(item, Slice):
-        return Bin(INT, scope.at(node), "-", item.high, item.low)
     return Len(INT, scope.at(node), item)
 
 
@@ -188,17 +186,15 @@ def _extreme(op: Literal["min", "max"]) -> Callable[[ast.Call, Scope, Type | Non
         if len(node.args) < 2 or node.keywords:
             raise refuse(at, f"{op} of a list", f"write a loop, or {op}(a, b)")
         items = [integer(expression(a, scope, wanted), at) for a in node.args]
-        kind: Type = items[0].type
-        for item in items[1:]:
-            pair = together(items[0], item)
-            kind = pair[2] if pair[2] == kind or kind == INT else _joined(kind, pair[2])
+        kinds = {i.type for i in items if not isinstance(i, Lit)} or {INT}
+        kind = kinds.pop() if len(kinds) == 1 else INT
+        if isinstance(kind, WordT):
+            numbers = [i.value for i in items if isinstance(i, Lit)]
+            if not all(isinstance(n, int) and fits(n, kind) for n in numbers):
+                kind = INT
         return Extreme(kind, at, op, tuple(coerce(i, kind, at) for i in items))
 
     return make
-
-
-def _joined(one: Type, two: Type) -> Type:
-    return one if one == two else INT
 
 
 def _quantifier(op: Literal["all", "any"]) -> Callable[[ast.Call, Scope, Type | None], Expr]:

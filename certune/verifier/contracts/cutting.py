@@ -53,8 +53,11 @@ class Loop:
                 for k, (old, new) in enumerate(zip(value.leaves, fresh.leaves, strict=True))
             )
             head.env[name] = Value(value.type, leaves)
-            for fact in v.well_formed(head.env[name], self.engine.fresh):
-                head.assume(fact)
+            # Of what is new alone: arrays that were defined may hold anything beyond their length.
+            new = {leaf for k, leaf in enumerate(fresh.leaves) if k in positions}
+            for fact in v.well_formed(fresh, self.engine.fresh):
+                if any(s in new for s in t.subterms([fact])):
+                    head.assume(fact)
         head.trail += (f"in the loop of line {self.loop.at.line}",)
         return head
 

@@ -41,7 +41,7 @@ class _Wanted:
         self.names: list[str] = []
 
     def ask(self, term: Term) -> str:
-        name = f"m!{len(self.names)}"
+        name = f"is!{len(self.names)}"
         self.names.append(name)
         text = self.writer.text(term)
         self.writer.emit(f"(declare-const {name} {self.writer.sort(term.sort)})")

@@ -137,7 +137,7 @@ def check_name(name: str, node: ast.AST, file: str, what: str) -> None:
     Raises:
         Refused: a word of the language, or a name of two leading underscores.
     """
-    if name in RESERVED:
+    if name in RESERVED and not (name == "result" and what == "variable"):
         raise refuse(
             place_of(node, file),
             f"{name!r} belongs to the language; a {what} may not have that name",

@@ -105,7 +105,7 @@ class Writer:
             and self.uses.get(term, 0) > 1
             and not isinstance(term.sort, tuple)
         ):
-            name = f"d!{len(self.defined)}"
+            name = f"def!{len(self.defined)}"
             self.emit(f"(define-fun {name} () {self.sort(term.sort)} {made})")
             made = name
         self.defined[term] = made

@@ -46,7 +46,7 @@ class Sums:
         value = t.bound(self.fresh("v"), "Int")
         counts = []
         for one in (a, b):
-            i = t.bound("i", "Int")
+            i = t.bound(self.fresh("i"), "Int")
             element = t.select(one.leaves[1], i)
             assert isinstance(one.type, ListT)
             if isinstance(one.type.item, WordT):
