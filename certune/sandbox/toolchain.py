@@ -114,7 +114,7 @@ def _outcome(
     ending, status = ended.ending, -1
     if ending in ("finished", "file-too-large"):
         try:
-            told, files = unpack(result)
+            told, files = unpack(result, len(wanted) + 1)
             if told.startswith(NOT_STARTED):
                 raise Crashed(f"the tool was {told.decode(errors='replace')}"[:200])
             status = os.waitstatus_to_exitcode(_STATUSES.index(int(told)))

@@ -180,8 +180,21 @@ def test_a_process_may_call_itself_what_it_likes(keeper):
     assert shell(keeper, "echo fine").diagnostics == "fine\n"
 
 
+def test_a_tool_cannot_write_to_its_workers_descriptors(keeper):
+    """Else it could forge its status and outputs, or that it never started."""
+    script = """
+for fd in 3 4 5 6; do (printf '12 \\n\\nnot started:' > /proc/$PPID/fd/$fd) && echo forged; done
+exit 3
+"""
+    outcome = shell(keeper, script)
+    assert (outcome.ending, outcome.status) == ("failed", 3), outcome
+    assert "forged" not in outcome.diagnostics
+
+
 def test_a_neighbours_strays_are_not_held_against_an_honest_tool(keeper):
-    script = "i=0; while [ $i -lt 400 ]; do (sleep 9 &); i=$((i+1)); done; sleep 9"
+    # Twelve at once, over and over: however slow the machine, some look finds more than eight.
+    many = " ".join(["sleep 9 &"] * 12)
+    script = f"i=0; while [ $i -lt 400 ]; do ({many}); i=$((i+1)); done; sleep 9"
     endings = []
     hostile = threading.Thread(
         target=lambda: endings.append(shell(keeper, script, processes=8).ending)
@@ -253,7 +266,17 @@ def test_a_tool_out_of_sight_is_trouble_of_our_own(keeper, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "result", [b"", b"\n\n", b"1 x\n\n", b"-5 \n\nabc", b"9" * 5000, b"3 \n\n-99", os.urandom(200)]
+    "result",
+    [
+        b"",
+        b"\n\n",
+        b"1 x\n\n",
+        b"-5 \n\nabc",
+        b"9" * 5000,
+        b"3 \n\n-99",
+        b"1 \n1 61\n1 62\n\n0ab",
+        os.urandom(200),
+    ],
 )
 def test_a_worker_that_a_tool_took_over_is_not_believed(keeper, result):
     with keeper.start(_tool_launch(keeper)) as worker:

@@ -11,6 +11,8 @@ import sys
 
 from certune.sandbox.inside import status
 
+_MOST_HEAD = 512  # bytes for the size and the name of a part
+
 
 def pack(program: bytes, inputs: dict[str, bytes]) -> bytes:
     """A job as bytes: sizes and names in lines, an empty line, then everything end to end."""
@@ -19,9 +21,15 @@ def pack(program: bytes, inputs: dict[str, bytes]) -> bytes:
     return head.encode() + b"\n" + b"".join(content for _, content in named)
 
 
-def unpack(job: bytes) -> tuple[bytes, dict[str, bytes]]:
-    """The program and its inputs."""
+def unpack(job: bytes, most: int | None = None) -> tuple[bytes, dict[str, bytes]]:
+    """The program and its inputs, at most `most` parts in all.
+
+    Raises:
+        ValueError, KeyError: it is no packed job, or has more parts.
+    """
     head, _, rest = job.partition(b"\n\n")
+    if most is not None and (head.count(b"\n") >= most or len(head) > most * _MOST_HEAD):
+        raise ValueError("too many parts")
     contents, at = {}, 0
     for line in head.splitlines():
         size, _, name = line.partition(b" ")

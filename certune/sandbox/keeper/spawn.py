@@ -113,6 +113,9 @@ def _become(plan: Plan, diagnostics: int, told: int) -> None:
         syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
     if "session" in layers:
         privileges.die_with(plan.keeper)
+    if request["profile"] == "toolchain":
+        # Else a tool could write to its worker's descriptors through /proc; exec undoes it.
+        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     program = _filter(plan) if "seccomp" in layers else b""
     memory = limits["memory_bytes"] if "limits" in layers else 0
     locking = (ruleset, statm, int(memory), program, "privileges" in layers)
