@@ -40,7 +40,7 @@ def test_held(level, name):
     "name",
     [
         *("compiler", "daemon", "environment", "files_read", "files_written"),
-        *("left_behind", "network", "others_disturbed"),
+        *("left_behind", "network", "others_disturbed", "result_forged"),
     ],
 )
 def test_escapes_where_nothing_holds_it(name):

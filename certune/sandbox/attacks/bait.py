@@ -268,7 +268,7 @@ def _mounted(folder: Path) -> list[str]:
         lines = Path("/proc/self/mountinfo").read_text().splitlines()
     except OSError:
         return []
-    # Spaces and the like are written as \\040.
+    # Spaces and the like are written as a backslash and three octal digits.
     places = [line.split()[4].encode().decode("unicode_escape") for line in lines]
     return [place for place in places if f"{place}/".startswith(f"{folder}/")]
 
