@@ -191,6 +191,26 @@ os.abort()
     assert "forged" not in ended.detail
 
 
+def test_a_worker_cannot_spoil_what_the_keeper_uses(keeper):
+    """Flags of an open file are shared with whoever else has it."""
+    program = """
+import fcntl, os
+for fd in range(64):
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETFL, os.O_APPEND | os.O_NONBLOCK | os.O_DIRECT)
+    except OSError:
+        pass
+while True:
+    try:
+        os.write(2, b"x" * 5000)
+    except BlockingIOError:
+        pass
+"""
+    ended, _ = run(keeper, program, output_bytes=1 << 20, cpu_seconds=20)
+    assert ended.ending == "too-much-output"
+    assert run(keeper, "print(1)")[1] == "1\n"
+
+
 def test_a_contained_worker_sees_its_own_small_world(keeper):
     if keeper.level is not Isolation.CONTAINED:
         pytest.skip("for 'contained'")

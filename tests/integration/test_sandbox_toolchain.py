@@ -116,6 +116,11 @@ setsid true && echo session; ls /home && echo home; unshare -Ur true && echo nam
             {"processes": 5},
             "too-many-processes",
         ),
+        (
+            "for i in 1 2 3 4 5 6; do head -c 60000000 /dev/zero | tail -n 1 & done; wait; sleep 9",
+            {"memory_bytes": 1 << 28},
+            "out-of-memory",
+        ),
         ("yes", {"output_bytes": 1 << 20}, "too-much-output"),
         ("(sleep 60 &); (sleep 60 & sleep 60 &)", {}, "finished"),
     ],

@@ -74,8 +74,10 @@ class Child:
         """See what all of its processes use together; CPU seconds."""
         self.find()
         most, threads = self.limits["processes"], self.limits["threads"]
-        found, running, used = tree(self._proc, self._outer, most + 1)
+        found, running, used, resident = tree(self._proc, self._outer, most + 1)
         self._used = max(self._used, used)
+        if resident > self.limits["memory_bytes"]:
+            self.kill("out-of-memory")
         # The worker itself, which only waits, is none of the tool's. Who leaves the tree is lost.
         strays = kill_orphans(self._proc, known).get(self._outer, 0)
         if len(found) - 1 + strays > most or (threads > 1 and running > most + _POOLS * threads):
@@ -138,6 +140,8 @@ class Child:
                 count = os.splice(self.diagnostics_fd, sink, most)
             except BlockingIOError:
                 return True
+            except OSError:  # a pipe that cannot be read is nobody's to fill
+                return False
             if not count:
                 return False
             self._heard += count

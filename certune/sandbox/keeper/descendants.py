@@ -21,12 +21,12 @@ def children(proc: int) -> list[tuple[str, int]]:
     return [(one, inner) for one in outer if (inner := _inner(proc, one))]
 
 
-def tree(proc: int, top: str, most: int) -> tuple[list[str], int, float]:
-    """`top` and the processes below it, how many threads they have, and their CPU seconds.
+def tree(proc: int, top: str, most: int) -> tuple[list[str], int, float, int]:
+    """`top` and the processes below it, their threads, CPU seconds and bytes in memory.
 
     Counting stops beyond `most` processes. What a process has waited for counts as its own.
     """
-    ticks, threads, left = 0, 0, [top]
+    ticks, threads, pages, left = 0, 0, 0, [top]
     seen: list[str] = []
     while left and len(seen) <= most:
         one = left.pop()
@@ -35,10 +35,11 @@ def tree(proc: int, top: str, most: int) -> tuple[list[str], int, float]:
             fields = _fields(proc, one)
             ticks += sum(map(int, fields[11:15]))
             threads += int(fields[17])
+            pages += int(fields[21])
             left += _below(proc, one)
         except OSError:  # it has ended meanwhile
             continue
-    return seen, threads, ticks / os.sysconf("SC_CLK_TCK")
+    return seen, threads, ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _below(proc: int, one: str) -> list[str]:

@@ -118,12 +118,11 @@ def unlinked(proc: int, one: str, below: str) -> dict[tuple[int, int], int]:
     """
     device, found = os.stat(below).st_dev, {}
     try:
-        for name in os.listdir(fd := os.open(f"{one}/fd", os.O_RDONLY, dir_fd=proc)):
+        for name in _names(proc, f"{one}/fd"):
             with contextlib.suppress(OSError):
                 info = os.stat(f"{one}/fd/{name}", dir_fd=proc)
                 if info.st_nlink == 0 and info.st_dev == device and stat.S_ISREG(info.st_mode):
                     found[info.st_dev, info.st_ino] = info.st_blocks * 512
-        os.close(fd)
         with open(os.open(f"{one}/maps", os.O_RDONLY, dir_fd=proc), errors="replace") as file:
             for line in file:
                 span, _, _, where, inode, *path = line.split(maxsplit=5)
@@ -132,6 +131,14 @@ def unlinked(proc: int, one: str, below: str) -> dict[tuple[int, int], int]:
                     low, high = (int(part, 16) for part in span.split("-"))
                     key = (device, int(inode))
                     found[key] = max(found.get(key, 0), high - low)
-    except OSError:  # it has ended meanwhile
+    except (OSError, ValueError):  # it has ended meanwhile
         pass
     return found
+
+
+def _names(proc: int, folder: str) -> list[str]:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=proc)
+    try:
+        return os.listdir(fd)
+    finally:
+        os.close(fd)

@@ -157,7 +157,6 @@ class Keeper:
             fds=fds,
             ruleset=self._ruleset(request, folder) if "landlock" in self.layers else -1,
             proc=self.proc,
-            null=self.null,
             keeper=self.pid,
             uid=uid,
             devices=bool(self.settings["devices"]),
@@ -199,7 +198,8 @@ class Keeper:
             child.read()
         del self.children[child.pid]
         if child.folder:
-            remove(child.folder)
+            with contextlib.suppress(OSError):  # tried once more with the folder that it is in
+                remove(child.folder)
         child.finish(status, usage)
 
     def give_up(self, reason: str) -> None:

@@ -33,7 +33,6 @@ class Plan:
     fds: list[int]
     ruleset: int
     proc: int
-    null: int
     keeper: int
     uid: int | None
     devices: bool
@@ -89,7 +88,9 @@ def _become(plan: Plan, diagnostics: int, told: int) -> None:
         signal.signal(number, signal.SIG_DFL)
     if "session" in layers:
         os.setsid()
-    carried = [plan.null, diagnostics, diagnostics, told, *plan.fds]
+    # Opened for this worker alone: what is shared could be set to append, or be a way to talk.
+    null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+    carried = [null, diagnostics, diagnostics, told, *plan.fds]
     ruleset, statm = -1, -1
     if plan.ruleset >= 0:
         ruleset = len(carried)
