@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from certune.cli.brief import brief
+from certune.cli.code import strip
 from certune.cli.compare import compare
 from certune.cli.compile import compile_
 from certune.cli.convert import convert
@@ -57,6 +58,7 @@ app.command()(brief)
 app.command()(mcp)
 app.command("compile")(compile_)
 app.command()(verify)
+app.command()(strip)
 app.command()(lint)
 app.command()(explain)
 app.command()(convert)

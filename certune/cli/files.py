@@ -1,4 +1,4 @@
-"""Commands on files of collective programs: verify, lint, explain, convert, prove-all."""
+"""Commands on files: verify (annotated Python as well), lint, explain."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def _target(name: str | None) -> Target | None:
 def verify(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="[TASK] FILE", help="A file, or a task and a candidate for it."),
+        typer.Argument(
+            metavar="[TASK] FILE", help="A file (or files of Python), or a task and a candidate."
+        ),
     ],
     parameter: Annotated[
         list[str] | None,
@@ -85,22 +87,55 @@ def verify(
         typer.Option("--require-agreement", help="All ranks must add in the same order."),
     ] = False,
     require_isolation: RequireIsolation = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Python: verify again whenever a file changes.")
+    ] = False,
+    function: Annotated[
+        list[str] | None,
+        typer.Option("--function", "-f", help="Python: this function and what it calls alone."),
+    ] = None,
+    contracts: Annotated[
+        bool,
+        typer.Option("--contracts", help="Python: say what the contracts do not notice."),
+    ] = False,
+    cvc5: Annotated[
+        bool, typer.Option("--cvc5", help="Python: ask a second solver about every proof.")
+    ] = False,
+    smt2: Annotated[
+        Path | None,
+        typer.Option("--smt2", help="Python: a folder for the conditions as SMT-LIB 2."),
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Python: do not use proofs of earlier runs.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Verify a program as it really runs, or judge a candidate for a task. Nothing is recorded.
 
     An MSCCL XML file or MSCCL++ plan, from any tool: its result, races, hangs and the size from
-    which it hangs. Examples:
+    which it hangs. Annotated Python, with what it imports: each function proved, refuted by an
+    input, or unknown and why. Examples:
 
       certune verify algo.xml --target rccl
 
       certune verify plan.json
 
+      certune verify ring.py --watch
+
       certune verify collective/allgather schedule.json -p topology=dgx1
     """
+    from certune.cli.code import Wishes, is_python, verify_python
     from certune.cli.judge import verify_candidate
     from certune.core.errors import ConfigurationError, InvalidInput
 
+    wishes = Wishes(watch, smt2, contracts, cvc5, fresh, tuple(function or ()), as_json)
+    if is_python(names):
+        if parameter or target or root is not None or max_size or require_agreement:
+            raise ConfigurationError("an option that is not for annotated Python")
+        verify_python(names, wishes)
+        return
+    if wishes.any:
+        raise ConfigurationError("an option that is for annotated Python alone")
     if len(names) == 2:
         verify_candidate(names[0], Path(names[1]), parameter or [], as_json, require_isolation)
         return
