@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import resource
 import select
 import signal
 import socket
@@ -107,7 +108,12 @@ class Keeper:
         reading, writing = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         writing.shutdown(socket.SHUT_RD)
         told, tells = reading.detach(), writing.detach()
-        heard, says = os.pipe2(os.O_CLOEXEC)
+        try:
+            heard, says = os.pipe2(os.O_CLOEXEC)
+        except OSError:
+            os.close(told)
+            os.close(tells)
+            raise
         try:
             pid = os.fork()
             if pid == 0:
@@ -227,6 +233,9 @@ def main(arguments: list[str]) -> None:
             if number not in (signal.SIGKILL, signal.SIGSTOP):
                 signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        # A few for each worker; the workers' own limit is lowered again.
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         received = wire.receive(control)
         if received is None:
             return
