@@ -327,10 +327,12 @@ def sum_over(item: Expr, scope: Scope, at: Place, counted: Expr | None = None) -
     low, high, source = ends(item, at)
     name = scope.fresh("i")
     element = Index(item.type.item, at, source, Var(INT, at, name))
-    binder = Binder(name, INT, low, high, source=item)
     if counted is None:
+        binder = Binder(name, INT, low, high, source=item, before=(item,))
         return Sum(INT, at, binder, mathematical(element))
-    test = compared(ast.Eq(), element, coerce(counted, item.type.item, at), at)
+    counted = coerce(counted, item.type.item, at)
+    binder = Binder(name, INT, low, high, source=item, before=(item, counted))
+    test = compared(ast.Eq(), element, counted, at)
     one, zero = Lit(INT, at, 1), Lit(INT, at, 0)
     return Sum(INT, at, binder, Choice(INT, at, test, one, zero))
 

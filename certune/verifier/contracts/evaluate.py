@@ -112,8 +112,8 @@ class Evaluator(Scalars):
         else:
             assert binder.low is not None
             assert binder.high is not None
-            if isinstance(binder.source, tree.Slice):
-                self.value(binder.source)  # that the slice is one, wherever its bounds lie
+            for first in binder.before:
+                self.value(first)
             low, high = self.integer(binder.low), self.integer(binder.high)
             k = t.bound(self.engine.fresh(binder.name), "Int")
             ranges = t.and_(t.le(low, k), t.lt(k, high))

@@ -234,8 +234,8 @@ class Expressions:
         else:
             assert binder.low is not None
             assert binder.high is not None
-            if isinstance(binder.source, tree.Slice):
-                self.value(binder.source)
+            for first in binder.before:
+                self.value(first)
             values = range(self.value(binder.low), self.value(binder.high))
         outer = self.env
         self.env = dict(outer)

@@ -260,6 +260,8 @@ class Binder:
 
     What ranges over a list is a range of indices; `element` then names the element, which is
     ``source[name]``.
+
+    `before` is what Python evaluates first, even where there is nothing to go over.
     """
 
     name: str
@@ -270,6 +272,7 @@ class Binder:
     source: Expr | None = None
     element: str = ""
     conditions: tuple[Expr, ...] = ()
+    before: tuple[Expr, ...] = ()
 
 
 @dataclass(frozen=True)
