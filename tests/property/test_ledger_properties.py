@@ -30,6 +30,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.ledger = Ledger.open(self.folder)
         self.model = {}
+        self.errors = {}  # spec digest → comparisons that error was spent on
         self.records = 0
 
     def teardown(self):
@@ -81,6 +82,15 @@ class LedgerMachine(RuleBasedStateMachine):
             known.append(bound)
             self.records += 1
 
+    @rule(name=sessions)
+    def spend(self, name):
+        spec = self.model[name]["spec"].digest
+        number = self.errors.get(spec, 0) + 1
+        spent = self.ledger.spend_error(name, sha256(b"candidate"), total=0.02)
+        assert (spent.spec, spent.number, spent.total) == (spec, number, 0.02)
+        self.errors[spec] = number
+        self.records += 1
+
     @rule(name=sessions, seconds=st.integers(0, 640))
     def end(self, name, seconds):
         self.ledger.end(name, "done", seconds / 8)
@@ -109,6 +119,10 @@ class LedgerMachine(RuleBasedStateMachine):
             assert spent.seconds == state["seconds"] + state["run"]
             usage = [trial.usage for trial in state["trials"]]
             assert spent.money == sum((u.money or Fraction(0) for u in usage), Fraction(0))
+        for spec, count in self.errors.items():
+            spent = self.ledger.errors(spec)
+            assert [one.number for one in spent] == list(range(1, count + 1))
+            assert sum(one.error for one in spent) < 0.02
         assert self.ledger.head().seq == self.records
 
 
