@@ -405,6 +405,14 @@ def test_a_template_with_a_second_thread_is_refused(tmp_path, monkeypatch):
         Keeper(Isolation.CONFINED, preload=("busy_module",))
 
 
+@pytest.mark.parametrize("program", ["/bin/false", "/nowhere/python"])
+def test_a_keeper_that_does_not_start_is_trouble_of_our_own(program, monkeypatch):
+    monkeypatch.setattr("certune.sandbox.keeper.client.files.interpreter", lambda: program)
+    for _ in range(5):
+        with pytest.raises(Crashed, match="the keeper (did not start|died while it started)"):
+            Keeper(Isolation.PROCESS)
+
+
 def test_a_launch_has_to_fit_its_keeper(keeper):
     other = Isolation.PROCESS if keeper.level is not Isolation.PROCESS else Isolation.CONFINED
     for launch in (

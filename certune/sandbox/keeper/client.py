@@ -25,6 +25,7 @@ from certune.sandbox.keeper.worker import Worker
 from certune.sandbox.model import LAYERS, Isolation, Launch, Layer, Profile
 
 _START_SECONDS = 60.0
+_END_SECONDS = 20.0
 _PROCESS = PROLOGUE + "from certune.sandbox.keeper.process import main\nmain(sys.argv[2:])\n"
 # As many workers of one keeper have a user id of their own.
 _IDS = 128
@@ -104,6 +105,9 @@ class Keeper(AbstractContextManager["Keeper"]):
             finally:
                 os.close(judge)
             self._expect(self._control, "the keeper", "ready")
+        except OSError as error:
+            self.close()
+            raise Crashed(f"the keeper died while it started: {error.strerror}") from None
         except BaseException:
             self.close()
             raise
@@ -202,7 +206,7 @@ def _ids(layers: frozenset[Layer], compute: bool) -> list[int]:
 def _end(control: socket.socket, process: subprocess.Popen[bytes]) -> None:
     control.close()
     try:
-        process.wait(5.0)
+        process.wait(_END_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
