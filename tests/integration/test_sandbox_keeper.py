@@ -409,7 +409,7 @@ def test_a_template_with_a_second_thread_is_refused(tmp_path, monkeypatch):
 def test_a_keeper_that_does_not_start_is_trouble_of_our_own(program, monkeypatch):
     monkeypatch.setattr("certune.sandbox.keeper.client.files.interpreter", lambda: program)
     for _ in range(5):
-        with pytest.raises(Crashed, match="the keeper (did not start|died while it started)"):
+        with pytest.raises(Crashed, match=r"the keeper (did not start|died while it started)"):
             Keeper(Isolation.PROCESS)
 
 
