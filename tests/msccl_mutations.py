@@ -119,8 +119,11 @@ def compare(text: str, rng: random.Random, *, most: int = 3) -> str:
 
 @lru_cache(maxsize=64)
 def _hangs_at(text: str) -> int | None:
-    ended = verify(read(text.encode()), max_bytes=0).termination
-    return ended and ended.hangs_at
+    """The size of messages from which on a program hangs that is right otherwise, else None."""
+    report = verify(read(text.encode()), max_bytes=0)
+    others = {o.status for o in report.obligations if o.name != "deadlock"}
+    ended = report.termination
+    return ended.hangs_at if ended and others == {Status.PROVED} else None
 
 
 def judge(
