@@ -168,7 +168,7 @@ def _extensional(
     variables = (*slots, *swap.values(), low, high)
     place = t.app(f"{name}.differ", variables, "Int")
     here = t.substitute(body, {i: place})
-    there = t.substitute(here, swap)
+    there = t.substitute(body, {**swap, i: place})
     one, two = value(".0", low, high), value(".0", low, high, others)
     inside = t.and_(t.le(low, place), t.lt(place, high), t.not_(t.eq(here, there)))
     return [Axiom(variables, t.or_(t.eq(one, two), inside), ((one, two),))]
