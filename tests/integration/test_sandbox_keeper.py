@@ -117,6 +117,12 @@ def test_endings_have_names(keeper, program, limits, ending):
     assert ended.detail
 
 
+def test_no_memory_limit_is_none(keeper):
+    program = "import mmap; print(len(mmap.mmap(-1, 1 << 36, flags=0x4022)))"  # NORESERVE
+    assert run(keeper, program, memory_bytes=0)[1] == f"{1 << 36}\n"
+    assert run(keeper, program, memory_bytes=1 << 30)[0].ending == "out-of-memory"
+
+
 def test_forks_and_threads_end_as_too_many_processes(walled):
     ended, _ = run(walled, "import os; os.fork()")
     assert ended.ending == "too-many-processes"
