@@ -20,7 +20,7 @@ from certune.tasks.collective.mscclpp.pack import pack
 from certune.tasks.collective.mscclpp.plan import Plan
 from certune.tasks.collective.mscclpp.read import read_plan
 from certune.tasks.collective.mscclpp.verify import check_plan, verify_plan
-from certune.tasks.collective.schedule import Schedule, dump_schedule, parse_schedule
+from certune.tasks.collective.schedule import Schedule, dump_schedule, from_sends, parse_schedule
 
 PLANS = Path(__file__).parents[1] / "data" / "mscclpp-plans"
 
@@ -148,6 +148,35 @@ def test_two_values_of_a_chunk_at_a_time_are_refused() -> None:
     )  # fmt: skip
     with pytest.raises(InvalidInput, match="rank 0 keeps two values of chunk 0 at a time"):
         lift(plan)
+
+
+def test_two_sums_from_one_contribution_are_refused() -> None:
+    # Rank 0 adds its own to what ranks 1 and 2 sent, apart, and sends each sum to the other; what
+    # it adds up for itself rank 2 sends once more.
+    plan = exchange(
+        [
+            [
+                come(1, sums=[((IN, S0), ("s", 2))]), come(2, sums=[((IN, S1), ("s", 3))]),
+                put(2, ("s", 2), S0), put(1, ("s", 3), S0),
+                come(2, sums=[((("s", 2), ("s", 4)), IN)]),
+            ],
+            [put(0, IN, S0), come(0, sums=[((IN, S0), IN)])],
+            [put(0, IN, S1), put(0, IN, ("s", 4)), come(0, sums=[((IN, S0), IN)])],
+        ],
+        5,
+    )  # fmt: skip
+    with pytest.raises(InvalidInput, match="rank 0 keeps two values of chunk 0 at a time"):
+        lift(plan)
+
+
+def test_a_sum_that_is_sent_and_added_to() -> None:
+    pairs = [(0, 0, 1), (0, 1, 0), (0, 2, 3), (0, 3, 2), (1, 0, 2), (1, 2, 0), (1, 1, 3), (1, 3, 1)]
+    doubling = from_sends(
+        Collective("allreduce", 4, 1), [(step, a, b, 0, True) for step, a, b in pairs]
+    )
+    for protocol in ("Simple", "LL"):
+        again = lift(lower(doubling, protocol=protocol))
+        assert dump_schedule(again) == dump_schedule(doubling)
 
 
 def test_a_relay_that_keeps_its_own_contribution_is_refused() -> None:
