@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol
 
@@ -61,6 +61,8 @@ class Attempt:
     times: int = 1
 
 
+_CHUNK = 64  # tasks between two looks at what was spent
+
 # E-matching alone first: since z3 5.3 the default solver eliminates terms that triggers need.
 ATTEMPTS = (
     Attempt("ematching"),
@@ -104,8 +106,24 @@ def request_of(q: Query, attempt: Attempt, limits: Limits, values: tuple[str, ..
     return Request(q, attempt.simple, limits.resources * attempt.times, options, values)
 
 
+@dataclass
+class Spending:
+    """What the questions about one source have cost so far, and those that took too long.
+
+    Known answers count as if they had been asked, so that a cache changes no verdict.
+    """
+
+    resources: int = 0
+    late: dict[str, Answer] = field(default_factory=dict)
+    counted: set[str] = field(default_factory=set)
+
+
 def discharge(
-    tasks: Sequence[Task], pool: Pool, limits: Limits, known: Cache | None = None
+    tasks: Sequence[Task],
+    pool: Pool,
+    limits: Limits,
+    known: Cache | None = None,
+    spending: Spending | None = None,
 ) -> list[Condition]:
     """The conditions, each proved or unknown.
 
@@ -113,29 +131,15 @@ def discharge(
         InfrastructureError: the solver is missing, died or reported an error.
     """
     known = known if known is not None else Memory()
+    spending = spending if spending is not None else Spending()
     done: dict[int, Condition] = {}
     first: dict[int, Condition] = {}
     todo = list(range(len(tasks)))
     for attempt in ATTEMPTS[: limits.attempts]:
-        asked: dict[str, tuple[Query, list[int]]] = {}
-        for number in todo:
-            text = _text(tasks[number], attempt, limits)
-            if text is None:
-                first.setdefault(number, _condition(tasks[number], None, None, "too-long"))
-                continue
-            key = setting_key(text, attempt, limits)
-            asked.setdefault(key, (text, []))[1].append(number)
-        missing = [key for key in asked if known.get(key) is None]
-        replies = pool.ask([request_of(asked[k][0], attempt, limits) for k in missing])
-        for key, reply in zip(missing, replies, strict=True):
-            if reply.why != OUT_OF_TIME:  # which would not repeat
-                known.put(key, reply.answer)
-        answers = dict(zip(missing, (r.answer for r in replies), strict=True))
-        for key, (text, numbers) in asked.items():
-            answer = answers.get(key) or known.get(key)
-            for number in numbers:
-                condition = _condition(tasks[number], text, answer, attempt.name)
-                if answer is not None and answer.result == "unsat":
+        for start in range(0, len(todo), _CHUNK):
+            part = todo[start : start + _CHUNK]
+            for number, condition in _try(tasks, part, attempt, pool, limits, known, spending):
+                if condition.status is Status.PROVED:
                     done[number] = condition
                 else:
                     first.setdefault(number, condition)
@@ -143,6 +147,46 @@ def discharge(
         if not todo:
             break
     return [done.get(n) or first[n] for n in range(len(tasks))]
+
+
+def _try(
+    tasks: Sequence[Task],
+    numbers: Sequence[int],
+    attempt: Attempt,
+    pool: Pool,
+    limits: Limits,
+    known: Cache,
+    spending: Spending,
+) -> Iterator[tuple[int, Condition]]:
+    """One attempt at some tasks; equal texts are asked once."""
+    asked: dict[str, tuple[Query, list[int]]] = {}
+    for number in numbers:
+        if spending.resources > limits.total_resources:
+            yield number, _condition(tasks[number], None, None, "out-of-budget")
+            continue
+        text = _text(tasks[number], attempt, limits)
+        if text is None:
+            yield number, _condition(tasks[number], None, None, "too-long")
+            continue
+        key = setting_key(text, attempt, limits)
+        asked.setdefault(key, (text, []))[1].append(number)
+    answers = {key: spending.late.get(key) or known.get(key) for key in asked}
+    missing = [key for key, answer in answers.items() if answer is None]
+    replies = pool.ask([request_of(asked[k][0], attempt, limits) for k in missing])
+    for key, reply in zip(missing, replies, strict=True):
+        answers[key] = reply.answer
+        if reply.why == OUT_OF_TIME:  # which would not repeat
+            spending.late[key] = reply.answer
+        else:
+            known.put(key, reply.answer)
+    for key, (text, same) in asked.items():
+        answer = answers[key]
+        if answer is not None and key not in spending.counted:
+            spending.counted.add(key)
+            late = key in spending.late
+            spending.resources += limits.resources * attempt.times if late else answer.resources
+        for number in same:
+            yield number, _condition(tasks[number], text, answer, attempt.name)
 
 
 def _text(task: Task, attempt: Attempt, limits: Limits) -> Query | None:

@@ -17,7 +17,7 @@ from certune.verifier.contracts.terms import Term
 from certune.verifier.contracts.types import INT, ListT, Type
 from certune.verifier.contracts.values import Value
 
-_MOST_EVALUATED = 400_000
+_MOST_EVALUATED = 100_000
 _EXPANDED = {True: 64, False: 8}
 
 

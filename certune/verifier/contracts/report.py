@@ -174,7 +174,8 @@ class ModuleReport:
 class Limits:
     """What one verification may take; all counted, none by the clock but `seconds`.
 
-    `resources` is Z3's rlimit for the first attempt of a condition, later ones have multiples.
+    `resources` is Z3's rlimit for the first attempt of a condition, later ones have multiples;
+    what is not proved when `total_resources` are spent is unknown.
     `examples` inputs are tried for a counterexample, each of at most `steps` steps. `seconds`
     guards against a solver that ignores its limits: a condition that takes longer is unknown.
     """
@@ -187,9 +188,10 @@ class Limits:
     conditions: int = 4_000
     query_bytes: int = 400_000
     resources: int = 400_000
+    total_resources: int = 200_000_000
     attempts: int = 6
     memory_mib: int = 2048
     examples: int = 400
     steps: int = 20_000
-    seconds: float = 60.0
+    seconds: float = 30.0
     workers: int = 2

@@ -88,6 +88,12 @@ class Specs:
                 rest = body[number + 1 :]
                 test = evaluator.term(statement.test)
                 before = evaluator.env
+                if not (_returns(statement.body) or _returns(statement.orelse)):
+                    self._block(statement.body, evaluator)
+                    yes_env, evaluator.env = evaluator.env, before
+                    self._block(statement.orelse, evaluator)
+                    evaluator.env = _merged(test, yes_env, evaluator.env)
+                    continue
                 yes = self._block((*statement.body, *rest), evaluator)
                 evaluator.env = before
                 no = self._block((*statement.orelse, *rest), evaluator)
@@ -150,6 +156,24 @@ class Specs:
         for p in f.parameters:
             typed.extend(v.well_formed(env[p.name], self.engine.fresh))
         return t.and_(*typed, *(inner.term(c) for c in f.requires))
+
+
+def _returns(body: tuple[tree.Stmt, ...]) -> bool:
+    """Whether there is a `return` in it."""
+    return any(
+        isinstance(s, tree.Return)
+        or (isinstance(s, tree.If) and (_returns(s.body) or _returns(s.orelse)))
+        for s in body
+    )
+
+
+def _merged(test: Term, yes: dict[str, Value], no: dict[str, Value]) -> dict[str, Value]:
+    """The variables after both ways of an `if`."""
+    return {
+        name: value if no[name] is value else v.choose(test, value, no[name])
+        for name, value in yes.items()
+        if name in no
+    }
 
 
 def recursive_names(module: tree.Module) -> frozenset[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from certune.core.status import Status
 from certune.verifier.contracts import models
 from certune.verifier.contracts.cycles import components
-from certune.verifier.contracts.discharge import ATTEMPTS, Cache, Memory, Task, discharge
+from certune.verifier.contracts.discharge import ATTEMPTS, Cache, Memory, Spending, Task, discharge
 from certune.verifier.contracts.engine import Engine, TooMany
 from certune.verifier.contracts.execute import Executor
 from certune.verifier.contracts.module import Imports, Parsed, parse
@@ -187,10 +187,11 @@ def _judge(
     conditions: dict[str, list[Condition]] = {m.function.name: [] for m in made}
     failures: dict[str, Failure] = {}
     left = list(made)
+    spending = Spending()
     for count, search in ((1, _by_running), (2, _by_models), (len(ATTEMPTS), _nothing)):
         tasks = [(m, task) for m in left for task in m.tasks]
         few = replace(limits, attempts=min(limits.attempts, count))
-        answers = discharge([task for _, task in tasks], pool, few, cache)
+        answers = discharge([task for _, task in tasks], pool, few, cache, spending)
         for m in left:
             conditions[m.function.name] = []
         for (m, _), condition in zip(tasks, answers, strict=True):
