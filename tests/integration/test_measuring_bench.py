@@ -7,7 +7,7 @@ import shutil
 import statistics
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -19,12 +19,14 @@ from certune.sandbox.measuring import (
     Block,
     Bout,
     Buffer,
+    Cheated,
     Died,
     Program,
     WrongResult,
     mismatch,
 )
 from certune.sandbox.measuring.charge import moving
+from certune.sandbox.measuring.stage import Stage
 from certune.sandbox.model import Isolation, Limits
 
 
@@ -213,6 +215,59 @@ def test_the_worker_stands_still_between_gos(keeper):
         time.sleep(0.05)
         assert moving(bout.worker.pid)
         assert bout.used() > before
+
+
+def test_outputs_are_taken_when_every_thread_has_stopped(keeper, monkeypatch):
+    burning = (
+        "import threading\n"
+        "def burn():\n    while True:\n        sum(range(1000))\n"
+        "for _ in range(2):\n    threading.Thread(target=burn, daemon=True).start()\n"
+        "def run(a, b, out):\n    out[:] = a + b\n"
+    )
+    bench = Bench(keeper, Sum(), threads=3, slots=1, gos=40, warm_up=0)
+    seen = []
+    with opened(bench, python(burning)) as bout:
+        real = Stage.take
+
+        def take(stage, outputs):
+            seen.append(moving(bout.worker.pid))
+            real(stage, outputs)
+
+        monkeypatch.setattr(Stage, "take", take)
+        bench.block(bout, 0)
+    assert len(seen) == 40
+    assert not any(seen)
+
+
+@pytest.mark.parametrize("gos", [1, 3])
+def test_what_is_said_after_a_go_is_heard_before_the_next(keeper, gos):
+    twice = (
+        "import os, sys\n"
+        "def run(a, b, out):\n"
+        "    out[:] = a + b\n"
+        "    for _ in range(2):\n"
+        "        os.write(4, sys._getframe(1).f_locals['message'])\n"
+    )
+    bench = Bench(keeper, Sum(), slots=1, gos=gos, warm_up=0)
+    with opened(bench, python(twice)) as bout:
+        fault = bench.block(bout, 0)
+        assert bout.gos == 1
+    assert isinstance(fault, Cheated)
+    assert fault.trick == "replied-early"
+
+
+def test_hidden_work_adds_up_over_small_blocks(keeper, monkeypatch):
+    real = Bout.settle
+
+    def leaking(bout, window):
+        return replace(real(bout, window), leaked=1_000_000)
+
+    monkeypatch.setattr(Bout, "settle", leaking)
+    bench = Bench(keeper, Sum(), slots=1, gos=1, warm_up=0)
+    with opened(bench, python(HONEST)) as bout:
+        results = [bench.block(bout, seed) for seed in range(3)]
+    assert [type(result) for result in results] == [Block, Block, Cheated]
+    assert results[2].trick == "hidden-work"
 
 
 def test_too_many_or_too_large_buffers_are_refused(keeper):
