@@ -14,6 +14,7 @@ from certune.verifier.contracts.report import Failure, Limits
 from certune.verifier.contracts.stops import Broken, Stuck
 
 _SHRINKS = 300
+_FULL_RUNS = 50  # runs to the limit of steps that are paid for in one search
 Words = Callable[[Any], str]
 
 
@@ -34,10 +35,14 @@ def outcome(
     limits: Limits,
     *,
     annotations: bool,
+    spent: list[int] | None = None,
 ) -> Broken | Stuck | None | Literal["rejected"]:
-    """How a run on these arguments ends; "rejected" if the precondition does not hold."""
+    """How a run on these arguments ends; "rejected" if the precondition does not hold.
+
+    The steps taken are added to `spent`.
+    """
+    interpreter = Interpreter(module, steps=limits.steps, annotations=annotations)
     try:
-        interpreter = Interpreter(module, steps=limits.steps, annotations=annotations)
         if not interpreter.accepts(function, copied_all(arguments)):
             return "rejected"
         interpreter.run(function, copied_all(arguments))
@@ -47,6 +52,9 @@ def outcome(
         return stuck
     except RecursionError:
         return Stuck("too deep")
+    finally:
+        if spent is not None:
+            spent[0] += limits.steps - interpreter.left
     return None
 
 
@@ -75,9 +83,12 @@ def attempt(
 ) -> Tried:
     """Run the function on inputs until one breaks something, or `enough` ended well."""
     accepted = ended = count = 0
+    spent = [0]
     for arguments in inputs:
+        if spent[0] > limits.steps * _FULL_RUNS:
+            break
         count += 1
-        result = outcome(module, function, arguments, limits, annotations=annotations)
+        result = outcome(module, function, arguments, limits, annotations=annotations, spent=spent)
         if result == "rejected":
             continue
         accepted += 1

@@ -31,6 +31,8 @@ from certune.verifier.contracts.state import State
 from certune.verifier.contracts.tree import For, Function, If, Module, Stmt, While
 from certune.verifier.contracts.trust import trusted
 
+_SEARCHED = 40  # functions of one source for which counterexamples are looked for
+
 
 @dataclass(frozen=True)
 class Made:
@@ -197,6 +199,7 @@ def _judge(
         for (m, _), condition in zip(tasks, answers, strict=True):
             conditions[m.function.name].append(condition)
         still = []
+        searched = 0
         for m in left:
             name = m.function.name
             opened = [
@@ -206,7 +209,9 @@ def _judge(
             ]
             if not opened:
                 continue
-            failure = search(run, m, opened, pool, limits) if refute else None
+            searched += 1
+            worth = refute and searched <= _SEARCHED
+            failure = search(run, m, opened, pool, limits) if worth else None
             if failure is not None:
                 failures[name] = failure
             else:
