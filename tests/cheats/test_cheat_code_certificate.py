@@ -183,13 +183,19 @@ def test_an_easier_task_under_the_shipped_name_is_no_specification(honest) -> No
         spec.limits,
     )  # fmt: skip
     with pytest.raises(InvalidInput, match="not the shipped midpoint"):
-        recheck(replace(honest.acceptance, spec=changed), honest.files, context())
+        recheck(
+            replace(honest.acceptance, spec=changed, spec_digest=changed.digest),
+            honest.files,
+            context(),
+        )
 
 
 def test_a_lower_floor_is_no_specification(honest) -> None:
     spec = replace(honest.acceptance.spec, floors={"*": Status.TESTED})
     with pytest.raises(InvalidInput, match="must be proved"):
-        recheck(replace(honest.acceptance, spec=spec), honest.files, context())
+        recheck(
+            replace(honest.acceptance, spec=spec, spec_digest=spec.digest), honest.files, context()
+        )
 
 
 def test_proofs_that_a_user_keeps_confirm_nothing(honest, tmp_path, monkeypatch) -> None:
