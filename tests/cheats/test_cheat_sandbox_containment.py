@@ -95,7 +95,6 @@ def test_the_whole_self_test(level):
     report = selftest.run(level)
     assert report.passed, said(report.findings)
     assert report.tried == len(report.findings) >= 2 * 70
-    assert report.seconds < 120
 
 
 @pytest.mark.slow
