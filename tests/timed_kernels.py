@@ -49,8 +49,8 @@ void stream(const uint32_t *in, uint32_t *out, int64_t extra) {
 }
 """
 
-ROUNDS = 30_000
-SIZE, PASSES = 2**12, 1800
+ROUNDS = 60_000
+SIZE, PASSES = 2**12, 3600
 
 
 def build(folder: Path | None = None) -> bytes:

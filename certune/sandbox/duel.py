@@ -37,9 +37,9 @@ from certune.sandbox.model import Isolation
 
 BLOCKS = 5
 MOST_BLOCKS = 4 * BLOCKS
-# Of standard deviations between ratio and threshold: 1.5 wins 93 % of the pairs.
-_CLEAR = 1.5
-_JUDGED = 5  # pairs by which the spread is judged
+# Of standard deviations between ratio and threshold: with 2, 98 % of the pairs are won.
+_CLEAR = 2.0
+_JUDGED = 4  # pairs by which the spread is judged
 _FAULTS = (Cheated, WrongResult, Died)
 
 
@@ -71,7 +71,8 @@ class Duel:
     """Observations of candidate and incumbent, one pair of fresh processes for each match.
 
     `blocks` are measured of either process, up to `most_blocks` where the pairs before differ
-    too much. `generator` throws the coin: secret unless a test gives one.
+    too much; at once as many as `after` came to, where that is given. `generator` throws the
+    coin: secret unless a test gives one.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Duel:
         least_effect: float = 0.01,
         blocks: int = BLOCKS,
         most_blocks: int = MOST_BLOCKS,
+        after: Duel | None = None,
         generator: random.Random | None = None,
     ) -> None:
         if blocks < 1:
@@ -89,6 +91,7 @@ class Duel:
         self._matches: Sequence[Match] = ()
         self._margin = log(1 + least_effect)
         self._blocks, self._most = blocks, max(blocks, most_blocks)
+        self._after = after
         self._past: list[Observation] = []
         self.seen: list[Seen] = []
         self._random = generator or secrets.SystemRandom()
@@ -102,6 +105,8 @@ class Duel:
         if not self._matches:
             self._matches = self._make()
             self.seen = [Seen(match) for match in self._matches]
+            if self._after is not None:
+                self._blocks = max(self._blocks, self._after._blocks)
         parts: list[tuple[Observation, float]] = []
         for match, seen in zip(self._matches, self.seen, strict=True):
             one = self._pair(match, seen)
@@ -228,10 +233,12 @@ def fight(
         InfrastructureError: trouble of our own; the error stays spent.
     """
     rule = rule or Rule()
-    first, fresh = (
-        Duel(lambda: _confined(matches()), least_effect=rule.least_effect, blocks=blocks)
-        for _ in range(2)
-    )
+
+    def made() -> Sequence[Match]:
+        return _confined(matches())
+
+    first = Duel(made, least_effect=rule.least_effect, blocks=blocks)
+    fresh = Duel(made, least_effect=rule.least_effect, blocks=blocks, after=first)
     found = compare(first, error=error, rule=rule, confirm=fresh)
     if isinstance(found, Fault) or found.outcome != "better":
         return found

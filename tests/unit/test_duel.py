@@ -300,7 +300,17 @@ def rounds_of(offsets):
 
 def test_more_blocks_where_pairs_are_spread_too_widely():
     spread = [-0.02, 0.03, -0.01, 0.02, 0.0] * 4
-    assert rounds_of(spread) == [2] * 5 + [4] * 5 + [8] * 10
+    assert rounds_of(spread) == [2] * 4 + [4] * 4 + [8] * 12
+
+
+def test_a_confirmation_begins_as_precisely_as_the_first_part_ended():
+    bench = Jittery([-0.02, 0.03, -0.01, 0.02, 0.0] * 4)
+    first = duel(bench, blocks=2, most_blocks=8)
+    fresh = duel(bench, blocks=2, most_blocks=8, after=first)
+    for _ in range(4):
+        first.observe()
+    fresh.observe()
+    assert bench.rounds == [2] * 4 + [4]
 
 
 def test_no_more_blocks_than_are_needed():

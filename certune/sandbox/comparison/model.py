@@ -93,7 +93,7 @@ class Rule:
     refusing_error: float = 0.025
     confirming_error: float = 0.1
     most_observations: int = 60
-    most_confirmations: int = 20
+    most_confirmations: int = 40
     most_seconds: float = 60.0
     noisiest: float = 0.1
 
