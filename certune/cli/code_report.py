@@ -196,7 +196,7 @@ def _run(checked: Checked, failure: Failure) -> Iterator[str]:
         ]
         tail = f"  # {_short(', '.join(changed))}" if changed else ""
         yield f"{steps[number].line:>5} | {row[:_TEXT]:<{wide if tail else 0}}{tail}"
-    if steps:
+    if steps and steps[-1].values:
         held = ", ".join(f"{name} = {_value(value)}" for name, value in steps[-1].values.items())
         yield f"        with {_short(held)}"
 
