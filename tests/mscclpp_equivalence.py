@@ -16,9 +16,9 @@ other synchronisation  each thread block moves the same data in the same order; 
                        the same order and with the same values
 another order          as before, but each thread block moves the same data in another order
 another thread block   as before, but thread blocks of a rank have changed places
-idle write             only writes differ that nobody reads or that change nothing
 equal values           operands lie elsewhere, with the same values in them; every result is the
                        same term
+idle write             some move more: only writes differ that nobody reads or that change nothing
 another sum            as before, but some results are added in another association
 =====================  ===========================================================================
 """
@@ -39,8 +39,8 @@ WHY = (
     "other synchronisation",
     "another order",
     "another thread block",
-    "idle write",
     "equal values",
+    "idle write",
     "another sum",
 )
 Place = tuple[int, int]  # rank and thread block
@@ -281,7 +281,7 @@ def _useful(ended: Ended) -> dict[object, list[object]]:
         kept: list[object] = []
         for at, write in enumerate(writes):
             read = bool(write.readers) or (at + 1 == len(writes) and word in ended.wanted)
-            if read and write.thread != "caller" and (not kept or kept[-1] != write.value):
+            if read and (not kept or kept[-1] != write.value):
                 kept.append(write.value)
         if kept:
             left[word] = kept
@@ -302,10 +302,10 @@ def _dynamic(before: Ended, after: Ended) -> str:
         if any(a != b for a, b in places.items()):
             return "another thread block"
         return "other synchronisation" if one.data == other.data else "another order"
-    if same_terms and _useful(before) == _useful(after):
-        return "idle write"
     if _shapes(one) == _shapes(other):
         return "equal values" if same_terms else "another sum"
+    if same_terms and _useful(before) == _useful(after):
+        return "idle write"
     raise Different("the values are the same, and nothing explains why")
 
 
