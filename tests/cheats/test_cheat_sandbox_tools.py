@@ -39,7 +39,7 @@ def test_held(level, name):
 @pytest.mark.parametrize(
     "name",
     [
-        *("compiler", "daemon", "environment", "files_read", "files_written"),
+        *("compiler", "environment", "files_read", "files_written"),
         *("left_behind", "network", "others_disturbed", "result_forged"),
     ],
 )
