@@ -249,11 +249,15 @@ def test_what_is_said_after_a_go_is_heard_before_the_next(keeper, gos):
         "        os.write(4, sys._getframe(1).f_locals['message'])\n"
     )
     bench = Bench(keeper, Sum(), slots=1, gos=gos, warm_up=0)
-    with opened(bench, python(twice)) as bout:
-        fault = bench.block(bout, 0)
-        assert bout.gos == 1
-    assert isinstance(fault, Cheated)
-    assert fault.trick == "replied-early"
+    heard = []
+    for _ in range(8):
+        with opened(bench, python(twice)) as bout:
+            fault = bench.block(bout, 0)
+            heard.append(bout.gos == 1 and isinstance(fault, Cheated) and fault.trick)
+        if heard[-1] == "replied-early":
+            break
+    # On a busy machine it may have been stopped before it could say more.
+    assert heard[-1] == "replied-early", heard
 
 
 def test_hidden_work_adds_up_over_small_blocks(keeper, monkeypatch):
