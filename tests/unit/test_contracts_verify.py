@@ -197,3 +197,22 @@ def three(x: int) -> int:
     fixed = "from certune.contracts import modifies\n" + fixed
     report = verify_source(fixed.encode(), "m.py", pool=pool())
     assert report.status is Status.PROVED
+
+
+def test_what_is_open_comes_with_values_in_which_it_seems_to_fail() -> None:
+    report = verify("""
+        @require(lambda xs: len(xs) > 0)
+        @ensure(lambda xs, result: all(x <= result for x in xs))
+        def biggest(xs: list[int]) -> int:
+            m = xs[0]
+            for i in range(1, len(xs)):
+                if xs[i] > m:
+                    m = xs[i]
+            return m
+    """)
+    (condition,) = report.functions[0].open
+    assert condition.kind == "postcondition"
+    assert condition.path == ("after the loop of line 12",)
+    assert condition.model is not None
+    assert max(condition.model["xs"]) > condition.model["m"]
+    assert "may fail where" in report.diagnostics()[0]

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from certune.core.status import Status
-from certune.verifier.contracts.report import Finding, FunctionReport, ModuleReport, Place
+from certune.verifier.contracts.report import (
+    Condition,
+    Finding,
+    FunctionReport,
+    ModuleReport,
+    Place,
+)
 
 
 def lines(report: ModuleReport) -> tuple[str, ...]:
@@ -34,7 +40,7 @@ def _function(report: ModuleReport, f: FunctionReport) -> list[str]:
             where = ", ".join(condition.path)
             done.append(
                 f"{_at(report, condition.place)}: warning: {f.name}: {condition.kind} not proved"
-                f"{f' ({where})' if where else ''}: {condition.claim}"
+                f"{f' ({where})' if where else ''}: {condition.claim}{_model(condition)}"
             )
     elif f.status is not Status.PROVED:
         done.append(f"{_at(report, f.place)}: warning: {f.name}: unknown: {f.why}")
@@ -44,3 +50,10 @@ def _function(report: ModuleReport, f: FunctionReport) -> list[str]:
         done.append(f"{_at(report, f.place)}: note: {f.name}: {how} ({count} conditions)")
     done.extend(f"{_at(report, f.place)}: warning: {f.name}: {w}" for w in f.warnings)
     return done
+
+
+def _model(condition: Condition) -> str:
+    if not condition.model:
+        return ""
+    values = ", ".join(f"{name} = {value}" for name, value in condition.model.items())
+    return f"; it may fail where {values[:300]}"

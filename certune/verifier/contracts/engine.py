@@ -73,11 +73,13 @@ class Engine:
         Raises:
             TooMany: beyond the limit.
         """
-        facts = tuple(state.known())
+        facts, env = tuple(state.known()), dict(state.env)
         for part in goal.args if goal.op == "and" else (goal,):
             if len(self.claims) >= self.limits.conditions:
                 raise TooMany
-            self.claims.append(Claim(self.function.name, kind, at, state.trail, text, facts, part))
+            self.claims.append(
+                Claim(self.function.name, kind, at, state.trail, text, facts, part, env)
+            )
 
     def unknown(self, kind: Type, hint: str, state: State) -> Value:
         """A value of which nothing is known but its type."""

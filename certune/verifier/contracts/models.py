@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from certune.core.canonical import Json
 from certune.core.proof import Query
 from certune.verifier.contracts import terms as t
 from certune.verifier.contracts import values as v
-from certune.verifier.contracts.data import Record
+from certune.verifier.contracts.data import Record, to_json
 from certune.verifier.contracts.discharge import Task
 from certune.verifier.contracts.pool import Pool, Request
 from certune.verifier.contracts.prepare import assertions
@@ -100,25 +101,44 @@ def inputs(
     tasks: Sequence[Task], entry: dict[str, Value], pool: Pool, limits: Limits
 ) -> list[dict[str, Any]]:
     """Arguments from the models of unproved claims, short lists preferred; none is confirmed."""
+    found = _read_models([(task, entry) for task in tasks], pool, limits)
+    return [f for f in found if f is not None]
+
+
+def states(tasks: Sequence[Task], pool: Pool, limits: Limits) -> list[dict[str, Json] | None]:
+    """For each unproved claim, values of the variables there in which the solver thinks it fails.
+
+    They need not be reached by any run: what a loop changed is known by its invariants alone.
+    """
+    shown = [(task, {n: x for n, x in task.claim.env.items() if "'" not in n}) for task in tasks]
+    return [
+        None if f is None else {name: to_json(value) for name, value in f.items()}
+        for f in _read_models(shown, pool, limits)
+    ]
+
+
+def _read_models(
+    tasks: Sequence[tuple[Task, Mapping[str, Value]]], pool: Pool, limits: Limits
+) -> list[dict[str, Any] | None]:
     requests: list[Request] = []
-    shapes: list[dict[str, Shape]] = []
-    for task in tasks:
+    shapes: dict[int, dict[str, Shape]] = {}
+    for number, (task, env) in enumerate(tasks):
         try:
-            made, shape = _question(task, entry, limits)
+            made, shapes[number] = _question(task, env, limits)
         except TooLong:
             continue
         requests.append(made)
-        shapes.append(shape)
-    done = []
-    for reply, shape in zip(pool.ask(requests), shapes, strict=True):
+    done: list[dict[str, Any] | None] = [None] * len(tasks)
+    for (number, shape), reply in zip(shapes.items(), pool.ask(requests), strict=True):
         if reply.values:
             got = dict(reply.values)
-            done.append({n: _read(s, entry[n].type, got) for n, s in shape.items()})
+            env = tasks[number][1]
+            done[number] = {n: _read(s, env[n].type, got) for n, s in shape.items()}
     return done
 
 
 def _question(
-    task: Task, entry: dict[str, Value], limits: Limits
+    task: Task, entry: Mapping[str, Value], limits: Limits
 ) -> tuple[Request, dict[str, Shape]]:
     facts = assertions(task.claim)
     longest = _longest(facts)
@@ -177,7 +197,7 @@ def _sizes(claim: Claim) -> list[int]:
     return [*range(_SHORT + 1), *sorted(set(named))]
 
 
-def _lengths(entry: dict[str, Value]) -> list[Term]:
+def _lengths(entry: Mapping[str, Value]) -> list[Term]:
     return [
         leaf
         for value in entry.values()

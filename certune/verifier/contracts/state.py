@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from certune.verifier.contracts.report import Kind, Place
@@ -52,7 +52,10 @@ class State:
 
 @dataclass(frozen=True)
 class Claim:
-    """A verification condition before anybody was asked: the facts imply the goal."""
+    """A verification condition before anybody was asked: the facts imply the goal.
+
+    `env` are the variables there, for showing a model.
+    """
 
     function: str
     kind: Kind
@@ -61,6 +64,7 @@ class Claim:
     text: str
     facts: tuple[Term, ...] = field(repr=False)
     goal: Term = field(repr=False)
+    env: Mapping[str, Value] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from certune.verifier.contracts.state import State
 from certune.verifier.contracts.tree import For, Function, If, Module, Stmt, While
 from certune.verifier.contracts.trust import trusted
 
+_SHOWN = 3  # open conditions of a function for which a model is shown
 _SEARCHED = 40  # functions of one source for which counterexamples are looked for
 
 
@@ -219,7 +220,21 @@ def _judge(
         left = still
         if not left or limits.attempts <= count:
             break
+    if refute:
+        _show_models(left, conditions, pool, limits)
     return [_report(m, conditions[m.function.name], failures.get(m.function.name)) for m in made]
+
+
+def _show_models(
+    left: Sequence[Made], conditions: dict[str, list[Condition]], pool: Pool, limits: Limits
+) -> None:
+    """Give the first open conditions of each function the values in which they seem to fail."""
+    for m in left[:_SEARCHED]:
+        known = conditions[m.function.name]
+        opened = [k for k, c in enumerate(known) if c.status is not Status.PROVED][:_SHOWN]
+        found = models.states([m.tasks[k] for k in opened], pool, limits)
+        for k, values in zip(opened, found, strict=True):
+            known[k] = replace(known[k], model=values)
 
 
 def _by_running(
