@@ -267,12 +267,10 @@ def _doubts(first: Sequence[Seen], fresh: Sequence[Seen], margin: float) -> str:
         total += match.weight
         gain = log(median(one.ratios + other.ratios))
         if gain > 0:
-            why = doubt(
-                one.candidate + other.candidate,
-                one.incumbent + other.incumbent,
-                match.bench.floor(match.candidate),
-            )
-            if why:
+            with OneCore(secrets.SystemRandom()) as core:
+                floor = match.bench.floor(match.candidate, place=lambda bout: core.take([bout]))
+            mine, theirs = one.candidate + other.candidate, one.incumbent + other.incumbent
+            if why := doubt(mine, theirs, floor):
                 told = told or why
                 continue
         left += match.weight * gain

@@ -33,7 +33,8 @@ class ToyBench:
     level: Isolation = Isolation.CONFINED
     lone: float = 1.0  # of a single call's time that is told
 
-    def floor(self, program):
+    def floor(self, program, *, place):
+        place(SimpleNamespace(threads=2))
         return Block((Go(16, 1e-5, 1e-5, 0.0),), (Go(1, 1e-5, 1e-5, 0.0),))
 
     def open(self, program):

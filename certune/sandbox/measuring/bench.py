@@ -114,8 +114,12 @@ class Bench:
         result = self._block(bout, seed, self._stage.examine)
         return result if isinstance(result, Block) else _closed(bout, result)
 
-    def floor(self, program: Program, blocks: int = 3) -> Block:
+    def floor(
+        self, program: Program, blocks: int = 3, *, place: Callable[[Bout], None] | None = None
+    ) -> Block:
         """What a program of the same language costs that does nothing at all: the protocol.
+
+        `place` may put the worker on a core before it is measured.
 
         Raises:
             Crashed: a worker that did nothing was found at fault.
@@ -126,6 +130,8 @@ class Bench:
         gos: list[Go] = []
         lone: list[Go] = []
         with opened as bout:
+            if place is not None:
+                place(bout)
             for _ in range(blocks):
                 done = self._block(bout, secrets.token_bytes(16), self._nothing)
                 if not isinstance(done, Block):
