@@ -218,7 +218,8 @@ def _constant(node: ast.Assign | ast.AnnAssign, names: Names) -> None:
 def _class(node: ast.ClassDef, names: Names) -> None:
     at = place_of(node, names.file)
     names.check_new(node.name, node, "record")
-    if node.bases or node.keywords or len(node.decorator_list) != 1:
+    parameters = getattr(node, "type_params", [])
+    if node.bases or node.keywords or parameters or len(node.decorator_list) != 1:
         raise refuse(at, "a class that is no plain dataclass", "@dataclass class R:", "class")
     decorator, frozen = node.decorator_list[0], False
     if isinstance(decorator, ast.Call):
@@ -260,8 +261,8 @@ def _signature(node: ast.FunctionDef, full: str, names: Names) -> Signature:
         raise refuse(at, "* or / in the parameters", "plain parameters only", "parameters")
     if a.defaults or a.kw_defaults:
         raise refuse(at, "a default argument", "give every argument in calls", "default-argument")
-    if node.type_comment is not None:
-        raise refuse(at, "a type comment", "annotate")
+    if node.type_comment is not None or getattr(node, "type_params", []):
+        raise refuse(at, "a type parameter or comment", "annotate with plain types")
     parameters: dict[str, Type] = {}
     for parameter in a.args:
         check_name(parameter.arg, parameter, names.file, "parameter")
