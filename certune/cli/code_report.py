@@ -210,6 +210,9 @@ def _open(checked: Checked, f: FunctionReport, told: set[str]) -> Iterator[Diagn
         details = []
         if condition.path:
             details.append(f"where {' and '.join(condition.path)}")
+        if condition.model:
+            held = ", ".join(f"{name} = {_value(v)}" for name, v in condition.model.items())
+            details.append(f"it may fail with {_short(held)}")
         if condition.kind not in told and condition.kind in _HINTS:
             told.add(condition.kind)
             details.append(f"hint: {_HINTS[condition.kind]}")
@@ -360,6 +363,7 @@ def _open_json(f: FunctionReport) -> Json:
             "column": c.place.column,
             "claim": c.claim,
             "path": list(c.path),
+            "model": dict(c.model or {}),
             "query": c.digest,
         }
         for c in f.open

@@ -186,6 +186,7 @@ def test_what_is_open_is_told_with_place_path_and_hint(folder) -> None:
     assert (item.line, item.severity) == (5, "warning")
     assert "postcondition not proved" in item.message
     assert any(d.startswith("hint: after a loop only its invariants") for d in item.details)
+    assert any(d.startswith("it may fail with n = ") for d in item.details)
     assert any("no input that breaks it was found" in d for d in item.details)
 
 
