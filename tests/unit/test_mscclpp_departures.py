@@ -187,6 +187,36 @@ def test_a_reduction_does_not_start_again_in_short_scratch() -> None:
     assert "bounds" not in interpret(json.dumps(plan), iterations=3)
 
 
+def test_remote_accesses_keep_to_the_first_half_of_scratch() -> None:
+    """At the second launch nobody finds there what was sent, and it is used again at once."""
+    plan = pipeline(1) | {"reuse_resources": False}
+    for rank, gpu in enumerate(plan["gpus"]):
+        gpu["channels"] = [{"channel_type": "memory", "connected_to": [1 - rank]}]
+        gpu["remote_buffers"] = [
+            {"rank": 1 - rank, "type": "s", "access_channel_types": ["memory"]}
+        ]
+        (block,) = gpu["threadblocks"] = copy.deepcopy(gpu["threadblocks"])
+        block["channels"] = [{"channel_type": "memory", "channel_ids": [0]}]
+        block["remote_buffer_refs"] = [{"access_channel_type": "memory", "remote_buffer_ids": [0]}]
+        put = {
+            "name": "put",
+            "channel_type": "memory",
+            "channel_ids": [0],
+            "src_buff": [{"type": "i", "index": 0, "size": 1}],
+            "dst_buff": [{"buffer_id": 0, "index": 0, "size": 1}],
+        }
+        handshake = [{"name": name, "channel_type": "memory", "channel_ids": [0]}
+                     for name in ("signal", "wait")]  # fmt: skip
+        block["ops"] = [*handshake, {"name": "nop"}, put, {"name": "nop"}, *handshake]
+    assert "as-written" not in refuted(judge(plan))
+    assert status(judge(plan))["scratch-reuse"] is Status.PROVED
+    plan["use_double_scratch_buffer"] = True
+    report = judge(plan)
+    assert "first half" in sentence(report, "as-written")
+    assert status(report)["scratch-reuse"] is Status.UNKNOWN
+    assert status(report)["initialised"] is Status.UNKNOWN
+
+
 def test_get_starts_again_on_the_wrong_side() -> None:
     plan = pipeline(2)
     for rank, gpu in enumerate(plan["gpus"]):

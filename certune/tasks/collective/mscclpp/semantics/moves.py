@@ -261,13 +261,10 @@ class Translation:
             )
 
     def halves(self) -> None:
-        """Note that plain remote accesses to scratch ignore the half in use."""
-        self.issues.append(
-            Issue(
-                "departs",
-                "with use_double_scratch_buffer remote accesses other than packets go to the "
-                "first half of scratch at every launch, local ones alternate",
-            )
+        """Give up on plain remote accesses to scratch, which ignore the half in use."""
+        raise Strays(
+            "with use_double_scratch_buffer remote accesses other than packets go to the "
+            "first half of scratch at every launch, local ones alternate"
         )
 
     def memory_only(self) -> None:
