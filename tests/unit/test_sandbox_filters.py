@@ -119,6 +119,18 @@ def test_signals_and_limits_reach_the_worker_alone(machine):
         assert answer(machine, rules, name, PID - 1) == bpf.EPERM
 
 
+@pytest.mark.parametrize("name", ["clock_gettime", "clock_getres", "clock_nanosleep"])
+def test_clocks_are_everybodys_or_the_workers_own(machine, name):
+    rules = allowed.compute(PID)
+    for clock in (*range(12), 0xFFFF_FFFF_0000_0002):  # the kernel looks at 32 bits
+        assert answer(machine, rules, name, clock) == ALLOW
+    for of in (1, PID + 1):
+        process, thread, device = ~of << 3 | 2, ~of << 3 | 6, ~of << 3 | 3
+        for clock in (process, thread, device, process & 0xFFFF_FFFF):
+            assert answer(machine, rules, name, clock) == 1
+            assert answer(machine, allowed.toolchain(PID), name, clock) == 1
+
+
 def test_descriptors_keep_their_owner_and_the_parent_death_signal_stays(machine):
     rules = allowed.compute(PID)
     assert answer(machine, rules, "fcntl", 0, 3) == ALLOW

@@ -22,6 +22,7 @@ NUMBERS: dict[str, tuple[int, int]] = {
     "chown": (92, -1),
     "chroot": (161, 51),
     "clock_adjtime": (305, 266),
+    "clock_nanosleep": (230, 115),
     "clock_settime": (227, 112),
     "clone": (56, 220),
     "clone3": (435, 435),

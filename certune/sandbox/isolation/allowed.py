@@ -22,10 +22,8 @@ _FILES = (
     "lseek stat fstat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat "
     "getdents64 dup dup2 dup3 fadvise64 getcwd umask poll ppoll select pselect6"
 )
-_TIME = (
-    "clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time alarm setitimer "
-    "getitimer times getrusage"
-)
+_TIME = "nanosleep gettimeofday time alarm setitimer getitimer times getrusage"
+_CLOCKS = "clock_gettime clock_getres clock_nanosleep"
 _SIGNALS = (
     "rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend rt_sigtimedwait "
     "sigaltstack restart_syscall"
@@ -49,6 +47,9 @@ _PRETENDED = "chmod fchmod fchmodat utimensat utime utimes futimesat flock"
 _THREAD = 0x0001_0000 | 0x0000_0100 | 0x0000_0800
 _NAMESPACES = 0x7E02_0000  # every CLONE_NEW* that clone knows
 _PARENT = 0x0000_8000  # CLONE_PARENT: a child that the keeper would take for its own
+
+# Set in the names of CPU clocks of other processes and threads, and of clocks of devices.
+_FOREIGN_CLOCK = 0x8000_0000
 
 # dup, getfd, setfd, getfl, setfl, dup with close-on-exec, get seals
 _FCNTL = (0, 1, 2, 3, 4, 1030, 1034)
@@ -102,6 +103,7 @@ def compute(pid: int, *, threads: bool = False, devices: bool = False) -> dict[s
         rules["memfd_create"] = rules["ftruncate"] = rules["eventfd2"] = True
     if threads or devices:
         rules["clone"] = (((0, _THREAD | _NAMESPACES | _PARENT, _THREAD),),)
+    rules.update(dict.fromkeys(_CLOCKS.split(), (((0, _FOREIGN_CLOCK, 0),),)))
     for names in (_MEMORY, _FILES, _TIME, _SIGNALS, _SELF):
         rules.update(dict.fromkeys(names.split(), True))
     return rules
