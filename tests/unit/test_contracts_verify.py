@@ -216,3 +216,11 @@ def test_what_is_open_comes_with_values_in_which_it_seems_to_fail() -> None:
     assert condition.model is not None
     assert max(condition.model["xs"]) > condition.model["m"]
     assert "may fail where" in report.diagnostics()[0]
+
+
+def test_the_example_of_the_documentation_is_proved() -> None:
+    text = (DATA.parents[2] / "docs" / "code.md").read_text()
+    block = text.split("```python\n")[1].split("```")[0]
+    report = verify_source(block.encode(), "code.md", pool=pool())
+    assert [f.name for f in report.functions] == ["binary_search"]
+    assert report.status is Status.PROVED
