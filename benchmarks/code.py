@@ -26,7 +26,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from code_field import certune, crosshair, dafny, nagini
+from code_field import certune, crosshair, dafny, nagini, timed
 from code_tables import page
 
 from certune.core.codec import encode
@@ -153,29 +153,29 @@ def second(options: argparse.Namespace) -> dict[str, Any]:
 
 def latency(options: argparse.Namespace) -> dict[str, Any]:
     """Whole commands, best and median of several: nothing known, then everything known."""
-    import os
-    import subprocess
-
     source = programs()[EXAMPLE].source
-    found: dict[str, list[float]] = {"new": [], "unchanged": [], "bare": []}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "example.py"
-        path.write_text(source)
-        for number in range(max(3, options.repeats)):
-            cache = Path(folder) / f"cache{number}"
-            env = {**os.environ, "XDG_CACHE_HOME": str(cache)}
-            for kind, command in (
-                ("bare", [sys.executable, "-c", "pass"]),
-                ("new", [sys.executable, "-m", "certune", "verify", str(path)]),
-                ("unchanged", [sys.executable, "-m", "certune", "verify", str(path)]),
-            ):
-                start = perf_counter()
-                subprocess.run(command, env=env, check=True, capture_output=True, cwd=folder)
-                found[kind].append(perf_counter() - start)
+    found: dict[str, list[dict[str, Any]]] = {"new": [], "unchanged": [], "bare": []}
+    for _ in range(max(5, options.repeats)):
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place)
+            (folder / "example.py").write_text(source)
+            verify = [sys.executable, "-m", "certune", "verify", "example.py"]
+            for kind in found:
+                command = [sys.executable, "-c", "pass"] if kind == "bare" else verify
+                run = timed(command, folder, 600, {"XDG_CACHE_HOME": str(folder / "cache")})
+                assert run["code"] == 0, run["said"]
+                found[kind].append(run)
     return {
         "program": EXAMPLE,
         "lines": len(source.splitlines()),
-        **{k: {"best": min(v), "median": statistics.median(v)} for k, v in found.items()},
+        **{
+            kind: {
+                "best": min(run["seconds"] for run in runs),
+                "median": statistics.median(run["seconds"] for run in runs),
+                "cpu": statistics.median(run["cpu"] for run in runs),
+            }
+            for kind, runs in found.items()
+        },
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,6 +14,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     """A Markdown table."""
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     return lines + [f"| {' | '.join(str(cell) for cell in row)} |" for row in rows]
+
+
+def paragraph(text: str) -> list[str]:
+    """Text in lines that fit."""
+    return textwrap.wrap(text, 98, break_long_words=False, break_on_hyphens=False)
 
 
 def page(data: dict[str, Any]) -> str:
@@ -31,11 +38,13 @@ def page(data: dict[str, Any]) -> str:
 
 def _environment(given: dict[str, Any]) -> list[str]:
     packages = ", ".join(f"{k} {v}" for k, v in given["packages"].items())
-    return [
-        "",
-        f"*{given['cpu']}, {given['cpus']} CPUs, {given['kernel']}, {given['python']}, {packages}; "
-        f"load average before: {given['load']}.*",
-    ]
+    text = (
+        f"{given['cpu']}, {given['cpus']} CPUs, Linux {given['kernel']}, {given['python']}, "
+        f"{packages}; load average before: {given['load']}."
+    )
+    if given["load"] is not None and given["load"] > given["cpus"]:
+        text += " Beside other work: wall times are longer than on a machine of one's own."
+    return ["", *paragraph(f"*{text}*")]
 
 
 def _suite(data: dict[str, Any]) -> list[str]:
@@ -58,20 +67,20 @@ def _suite(data: dict[str, Any]) -> list[str]:
     head = ("group", "programs", "functions", "loops", "conditions", "proved", "seconds", "slowest")
     told = [row(g, [r for r in rows if r["group"] == g]) for g in GROUPS]
     lines += table(head, [*told, row("all", rows)])
-    lines += ["", f"Two solver workers, no cache between programs, best of {data['repeats']}."]
-    return lines
+    told = f"Two solver workers, no cache between programs, best of {data['repeats']}."
+    return [*lines, "", told]
 
 
 def _wrong(data: dict[str, Any]) -> list[str]:
     rows = data["rows"]
     refuted = [r for r in rows if r["status"] == "refuted" and r["blames"] == "program"]
     lines = ["## Every wrong variant refuted", ""]
-    lines += [
-        f"{len(refuted)} of {len(rows)} wrong variants are refuted with an input on which the run",
-        f"breaks the contract, in {sum(r['seconds'] for r in rows):.1f} s; the slowest takes",
-        f"{max(r['seconds'] for r in rows):.1f} s. Some of the inputs:",
-        "",
-    ]
+    lines += paragraph(
+        f"{len(refuted)} of {len(rows)} wrong variants are refuted with an input on which a run "
+        f"breaks the contract, in {sum(r['seconds'] for r in rows):.1f} s; the slowest takes "
+        f"{max(r['seconds'] for r in rows):.1f} s. Some of the inputs:"
+    )
+    lines.append("")
     shown = refuted[:: max(1, len(refuted) // 8)][:8]
     cells = ([r["name"], r["why"], "`" + _cell(r["input"]) + "`"] for r in shown)
     lines += table(("program", "what is wrong", "found"), cells)
@@ -82,8 +91,9 @@ def _wrong(data: dict[str, Any]) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    short = text.split(": ")[0] + ": " + text.split(": ")[1] if ": " in text else text
-    return short[:90].replace("|", "\\|").replace("`", "")
+    found = re.match(r"(.*?\)): (.*?) fails at", text)
+    short = f"{found[1]}: {found[2]}" if found else text
+    return textwrap.shorten(short, 90, placeholder=" …").replace("|", "\\|").replace("`", "")
 
 
 def _latency(data: dict[str, Any]) -> list[str]:
@@ -93,8 +103,10 @@ def _latency(data: dict[str, Any]) -> list[str]:
         "unchanged": "the same again, proofs of the earlier run known",
         "bare": "`python -c pass`",
     }
-    told = [[v, f"{data[k]['best']:.2f}", f"{data[k]['median']:.2f}"] for k, v in names.items()]
-    return lines + table(("command, from start to end", "best, s", "median, s"), told)
+    told = [
+        [v, *(f"{data[k][of]:.2f}" for of in ("best", "median", "cpu"))] for k, v in names.items()
+    ]
+    return lines + table(("command, from start to end", "best, s", "median, s", "CPU, s"), told)
 
 
 def _second(data: dict[str, Any]) -> list[str]:
@@ -102,35 +114,46 @@ def _second(data: dict[str, Any]) -> list[str]:
     if "missing" in data:
         return [*lines, f"Not run: {data['missing']}."]
     share = 100 * data["agreed"] / max(1, data["texts"])
-    return [
-        *lines,
-        f"cvc5 {data['version']} confirms {data['agreed']} of {data['texts']} texts",
-        f"({share:.1f} %; {data['conditions']} conditions, equal texts once) in",
-        f"{data['seconds']:.1f} s.",
-    ]
+    return lines + paragraph(
+        f"cvc5 {data['version']} confirms {data['agreed']} of {data['texts']} texts "
+        f"({share:.2f} %; {data['conditions']} conditions, equal texts once) in "
+        f"{data['seconds']:.1f} s."
+    )
 
 
 def _field(data: dict[str, Any]) -> list[str]:
     lines = ["## Beside the field", ""]
     rows = []
     for name, own in data["certune"].items():
-        rows.append(
-            [name, "certune", _answer(own), f"{own['seconds']:.2f}", f"{own['cpu']:.2f}", ""]
-        )
-        for tool in ("nagini", "dafny"):
-            other = (data.get(tool) or {}).get(name)
-            if other is None:
+        for tool in ("certune", "nagini", "dafny"):
+            run = (data.get(tool) or {}).get(name)
+            if run is None:
                 continue
-            times = f"{other['seconds'] / own['seconds']:.1f} ({other['cpu'] / own['cpu']:.1f})"
-            told = [f"{other['seconds']:.2f}", f"{other['cpu']:.2f}", times]
-            rows.append([name, tool, _answer(other), *told])
-    head = ("function", "tool", "answer", "wall, s", "CPU, s", "times certune's: wall (CPU)")
-    lines += table(head, rows)
-    lines += ["", "Whole commands from start to end, nothing cached, one after the other."]
+            alone = _alone(run["said"])
+            times = f"{run['seconds'] / own['seconds']:.1f} / {run['cpu'] / own['cpu']:.1f}"
+            cells = [f"{run['seconds']:.2f}", f"{run['cpu']:.2f}", alone, times]
+            rows.append([name, tool, _answer(run), *cells])
+    head = ("function", "tool", "answer", "wall, s", "CPU, s", "by its own word, s")
+    lines += table((*head, "times certune's wall / CPU"), rows)
+    told = (
+        "Whole commands from start to end, nothing cached, one after the other; *by its own word*: "
+        "the time that the tool says it took for verifying, without its start."
+    )
+    wrong = (data.get("dafny") or {}).get("maximum, wrong")
+    if wrong is not None:
+        found = "is refused" if not wrong["proved"] else "is accepted"
+        told += f" A wrong maximum {found} by Dafny."
     missing = [t for t in ("nagini", "dafny") if not data.get(t)]
     if missing:
-        lines.append(f"Not run: {', '.join(missing)}.")
-    return lines
+        told += f" Not run: {', '.join(missing)}."
+    return [*lines, "", *paragraph(told)]
+
+
+def _alone(said: str) -> str:
+    found = re.search(r"Verification took ([\d.]+) seconds", said) or re.search(
+        r"conditions?, .*?, ([\d.]+) s$", said, re.MULTILINE
+    )
+    return f"{float(found[1]):.2f}" if found else ""
 
 
 def _answer(run: dict[str, Any]) -> str:
@@ -153,15 +176,12 @@ def _crosshair(data: dict[str, Any]) -> list[str]:
         for name, of in (("right", right), ("wrong", wrong))
     ]
     lines += table(("programs", "", *answers, "wall, s"), cells)
-    lines += [
-        "",
-        "Those programs of the groups arithmetic and searching whose contracts icontract can state",
-        f"as they are, and the first wrong variant of each; {data['limit']:.0f} s a condition.",
-        "*neither*: no",
-        "counterexample was found, and not all paths were seen. What certune says of the same",
-        "programs, with their annotations, is above.",
-    ]
-    return lines
+    told = (
+        "Those programs of the groups arithmetic and searching whose contracts icontract can state "
+        f"as they are, and the first wrong variant of each; {data['limit']:.0f} s a condition. "
+        "*neither*: no counterexample was found, and not all paths were seen."
+    )
+    return [*lines, "", *paragraph(told)]
 
 
 def _finder(data: dict[str, Any]) -> list[str]:
@@ -184,13 +204,12 @@ def _finder(data: dict[str, Any]) -> list[str]:
     head = ("group", "functions with loops", "proved", "loops", "loops of those proved", "seconds")
     told = [row(g, [r for r in rows if r["group"] == g]) for g in GROUPS]
     lines += table(head, [*told, row("all", rows)])
-    left = ", ".join(f"{r['name']}.{r['function']}" for r in rows if not r["proved"])
-    lines += [
-        "",
-        f"One pass over the programs without annotations, {data['limit']:.0f} s of wall time a",
-        "function; what it finds is judged again by the whole gate. Not found: " + left + ".",
-    ]
-    return lines
+    left = ", ".join(f"`{r['function']}`" for r in rows if not r["proved"])
+    told = (
+        f"One pass over the programs without annotations, {data['limit']:.0f} s of wall time a "
+        f"function; what it finds is judged again by the whole gate. Not found: {left}."
+    )
+    return [*lines, "", *paragraph(told)]
 
 
 _PARTS = {
