@@ -61,9 +61,9 @@ def survivors(count: int, seed: int, names: tuple[str, ...] = ()) -> tuple[int, 
 
 
 def test_a_few_mutants() -> None:
-    accepted, broken = survivors(30, 5, QUICK)
+    accepted, broken = survivors(16, 5, QUICK)
     assert not broken
-    assert accepted > 2
+    assert accepted > 0
 
 
 @pytest.mark.slow

@@ -129,7 +129,7 @@ def test_texts_do_not_depend_on_the_hash_seed() -> None:
         "print(sha256(b''.join(texts)))\n"
     )
     said = set()
-    for seed in ("0", "1", "77"):
+    for seed in ("0", "77"):
         done = subprocess.run(
             [sys.executable, "-c", script, str(DATA / "examples.py")],
             env={**os.environ, "PYTHONHASHSEED": seed},
