@@ -2,8 +2,8 @@
 
 What is remembered is that a solver of this version answered `unsat` to this text under this
 setting; an edit changes the text, another solver the folder. The folder is used only if this
-user owns it and nobody else can write to it, so whoever could plant an answer could change
-certune itself. Judging candidates and repeating certificates remembers nothing.
+user owns it and nobody else can enter it, so whoever could plant an answer could change certune
+itself. Judging candidates and repeating certificates remembers nothing.
 """
 
 from __future__ import annotations
@@ -81,14 +81,20 @@ def remembered() -> Path | None:
 
 
 def _private(folder: Path) -> bool:
-    """Whether this user owns the folder and what holds it, and nobody else can write there."""
+    """Whether the folder is this user's alone, and nobody else can put another in its place."""
+    others = stat.S_IRWXG | stat.S_IRWXO
+    writing = stat.S_IWGRP | stat.S_IWOTH
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for place in (folder, folder.parent, folder.parent.parent):
+        for place, refused in (
+            (folder, others),
+            (folder.parent, writing),
+            (folder.parent.parent, writing),
+        ):
             found = place.lstat()
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
                 return False
-            if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            if found.st_mode & refused:
                 return False
     except OSError:
         return False

@@ -270,9 +270,13 @@ def test_proofs_of_others_are_not_used(folder, home) -> None:
     place = remembered()
     assert place is not None
     assert place.is_relative_to(home)
-    place.chmod(0o777)
-    assert remembered() is None
+    for mode in (0o777, 0o755):
+        place.chmod(mode)
+        assert remembered() is None
     place.chmod(0o700)
+    place.parent.chmod(0o775)
+    assert remembered() is None
+    place.parent.chmod(0o755)
     assert remembered() == place
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir()
