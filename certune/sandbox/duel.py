@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from math import log
+from math import exp, log
 from statistics import median
 from typing import TypeAlias
 
@@ -40,6 +40,12 @@ MOST_BLOCKS = 4 * BLOCKS
 # Of standard deviations between ratio and threshold: with 2, 98 % of the pairs are won.
 _CLEAR = 2.0
 _JUDGED = 4  # pairs by which the spread is judged
+# After so many seconds a pair is given no further blocks: nobody is to spend minutes of the
+# judge's time by answering late. Both programs' times count, so that the coin stays fair.
+_LONGEST = 30.0
+# Of a gain by the lower deciles, all times together must not say that it is a loss of this much.
+# They are noisy where other processes run: this is for programs that are fast now and then only.
+_WORST_TOTAL = 0.8
 _FAULTS = (Cheated, WrongResult, Died)
 
 
@@ -65,6 +71,7 @@ class Seen:
     candidate: list[Block] = field(default_factory=list)
     incumbent: list[Block] = field(default_factory=list)
     ratios: list[float] = field(default_factory=list)
+    totals: list[float] = field(default_factory=list)  # ratios of all wall time
 
 
 class Duel:
@@ -160,7 +167,10 @@ class Duel:
                 bouts.append(bout)
             core.take(bouts)
             taken: tuple[list[Block], list[Block]] = ([], [])
+            end = time.monotonic() + _LONGEST
             for _ in range(self._blocks):
+                if taken[0] and time.monotonic() > end:
+                    break
                 inputs = self._random.randbytes(16)
                 for place in (0, 1) if self._coin() else (1, 0):
                     block = bench.block(bouts[place], inputs)
@@ -171,6 +181,7 @@ class Duel:
         seen.candidate += taken[own]
         seen.incumbent += taken[1 - own]
         seen.ratios.append(found.wall_ratio)
+        seen.totals.append(_waited(taken[1 - own]) / _waited(taken[own]))
         return found
 
     def _blame(self, match: Match, found: measuring.Fault, candidate: bool) -> Fault:
@@ -210,6 +221,11 @@ def _undisturbed(blocks: Sequence[Block]) -> float:
     """Wall seconds a call: the lower decile."""
     times = sorted(go.wall_seconds / go.calls for block in blocks for go in block.gos)
     return times[len(times) // 10]
+
+
+def _waited(blocks: Sequence[Block]) -> float:
+    """Wall seconds of whole blocks."""
+    return sum(go.wall_seconds for block in blocks for go in (*block.gos, *block.lone))
 
 
 def _used(blocks: Sequence[Block]) -> float:
@@ -267,6 +283,12 @@ def _doubts(first: Sequence[Seen], fresh: Sequence[Seen], margin: float) -> str:
         total += match.weight
         gain = log(median(one.ratios + other.ratios))
         if gain > 0:
+            if (whole := median(one.totals + other.totals)) < _WORST_TOTAL:
+                told = told or (
+                    f"its lower times are {exp(gain):.2f} times as fast, all of them together "
+                    f"{whole:.2f} times: it is fast now and then"
+                )
+                continue
             with OneCore(secrets.SystemRandom()) as core:
                 floor = match.bench.floor(match.candidate, place=lambda bout: core.take([bout]))
             mine, theirs = one.candidate + other.candidate, one.incumbent + other.incumbent

@@ -49,6 +49,14 @@ def test_a_clear_gain_is_shown_and_confirmed():
     assert found.reason == "shown in 6 pairs, again in 5"
 
 
+@pytest.mark.parametrize(("wall", "cpu"), [(5.5, 1.28), (1.28, 5.5)])
+def test_of_two_clocks_the_one_that_shows_less_is_told(wall, cpu):
+    found = compare(Listed([ratio(wall, cpu)]), error=0.006, confirm=Listed([ratio(wall, cpu)]))
+    assert found.outcome == "better"
+    assert found.ratio == pytest.approx(1.28)
+    assert 1.01 < found.interval[0] <= 1.28 <= found.interval[1] < 5
+
+
 def test_without_confirmation_nothing_is_better():
     found = compare(Listed([ratio(1.1)]), error=0.006, confirm=Listed([ratio(1.0)]))
     assert found.outcome == "not-shown"

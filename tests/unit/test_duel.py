@@ -1,9 +1,10 @@
 """Pairs of processes: the coin, the order of blocks, what a pair says, whose fault it is."""
 
+import itertools
 import os
 import random
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import pytest
@@ -148,6 +149,31 @@ def test_a_gain_that_the_harness_explains_is_in_doubt():
     found = fought(ToyBench({b"candidate": 1e-6, b"incumbent": 1.2e-6}))
     assert found.outcome == "not-shown"
     assert "leaving out the harness" in found.reason
+
+
+def test_whoever_is_fast_now_and_then_is_in_doubt():
+    class Sleeper(ToyBench):
+        """Half of the candidate's "go"s wait long, which costs no CPU time."""
+
+        def block(self, bout, inputs):
+            block = super().block(bout, inputs)
+            if bout.name == b"incumbent":
+                return block
+            first, second = block.gos
+            return replace(block, gos=(first, replace(second, wall_seconds=3 * first.wall_seconds)))
+
+    found = fought(Sleeper({b"candidate": 1.0, b"incumbent": 1.2}))
+    assert found.outcome == "not-shown"
+    assert "fast now and then" in found.reason
+
+
+def test_a_pair_that_takes_too_long_has_no_further_blocks(monkeypatch):
+    bench = ToyBench({b"candidate": 1.0, b"incumbent": 1.5})
+    now = itertools.count(step=20.0)  # seconds at each look
+    monkeypatch.setattr("certune.sandbox.duel.time", SimpleNamespace(monotonic=lambda: next(now)))
+    assert duel(bench, blocks=20).observe().wall_ratio == pytest.approx(1.5)
+    assert 2 <= len(bench.blocks) <= 6
+    assert len(bench.blocks) % 2 == 0
 
 
 def test_shapes_in_doubt_do_not_count():

@@ -96,8 +96,9 @@ def compare(
     the first: the confirmation on fresh runs (from `confirm`, by default `source` again) is held
     to the rule's `confirming_error`, or to the square root of `error` where that is larger.
 
-    The ratio, its 95 % interval (by default) and the samples are of both parts; ratio and
-    interval are those of the wall clock. What was shown is part of the interval.
+    The ratio, its 95 % interval (by default) and the samples are of both parts. Ratio and
+    interval are those of the wall clock, of a candidate that is better those of the clock that
+    shows less. What was shown is part of the interval.
 
     Raises:
         Inconclusive: nothing was shown, and the incumbent alone differed too much from itself.
@@ -191,6 +192,10 @@ def _comparison(
 ) -> Comparison:
     ratio, (low, high) = record.told(lambda one: one.wall_ratio)
     if outcome == "better":
+        # What is fast now and then has low times by the wall, and what is charged adds up.
+        used, interval = record.told(lambda one: one.cpu_ratio)
+        if used < ratio:
+            ratio, (low, high) = used, interval
         low = max(low, 1 + record.rule.least_effect)
         ratio, high = max(ratio, low), max(high, low)
     return Comparison(
