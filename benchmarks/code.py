@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -229,6 +230,7 @@ def main() -> None:
             traceback.print_exc()
             continue
         data[part]["environment"] = encode(before)
+        data[part]["nice"] = os.nice(0)
         if options.data:
             known = json.loads(options.data.read_text()) if options.data.exists() else {}
             options.data.write_text(json.dumps({**known, part: data[part]}, indent=1))

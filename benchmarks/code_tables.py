@@ -32,16 +32,18 @@ def page(data: dict[str, Any]) -> str:
     ]
     for name, made in _PARTS.items():
         if name in data:
-            lines += [*made(data[name]), *_environment(data[name]["environment"]), ""]
+            lines += [*made(data[name]), *_environment(data[name]), ""]
     return "\n".join(lines)
 
 
-def _environment(given: dict[str, Any]) -> list[str]:
+def _environment(part: dict[str, Any]) -> list[str]:
+    given, nice = part["environment"], part.get("nice", 0)
     packages = ", ".join(f"{k} {v}" for k, v in given["packages"].items())
     text = (
         f"{given['cpu']}, {given['cpus']} CPUs, Linux {given['kernel']}, {given['python']}, "
-        f"{packages}; load average before: {given['load']}."
+        f"{packages}; load average before: {given['load']}"
     )
+    text += f"; run at nice {nice}." if nice else "."
     if given["load"] is not None and given["load"] > given["cpus"]:
         text += " Beside other work: wall times are longer than on a machine of one's own."
     return ["", *paragraph(f"*{text}*")]
@@ -208,8 +210,8 @@ def _finder(data: dict[str, Any]) -> list[str]:
     left = ", ".join(f"`{r['function']}`" for r in rows if not r["proved"])
     told = (
         f"One pass over the programs without annotations, {limit:.0f} s of wall time a "
-        f"function (what takes longer does not count); what it finds is judged again by the whole gate. "
-        f"Not found: {left}."
+        "function (what takes longer does not count); what it finds is judged again by the whole "
+        f"gate. Not found: {left}."
     )
     return [*lines, "", *paragraph(told)]
 
