@@ -34,7 +34,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended and the bytes it gave, which are as hostile as the program."""
+    """How a job ended, its bytes and what it said (diagnostics): as hostile as the program."""
 
     ending: Ending
     output: bytes = field(repr=False)
