@@ -94,6 +94,6 @@ def test_the_files_of_an_accepted_schedule_and_changes_of_them(made: Accepted) -
         if not name.endswith(".xml"):
             continue
         chance = random.Random(name)
-        assert compare(data.decode(), chance, most=2) == "accepted"
+        assert compare(data.decode(), chance, most=2) == "proved"
         outcomes = {compare(mutate(data.decode(), chance), chance, most=1) for _ in range(25)}
-        assert outcomes - {"accepted"}
+        assert outcomes - {"proved"}
