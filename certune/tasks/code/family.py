@@ -8,7 +8,7 @@ from pathlib import Path
 
 from certune.core.codec import decode, encode
 from certune.core.errors import ConfigurationError, InvalidInput, NotRepeatable, nearest
-from certune.core.family import Parameter, TaskInfo
+from certune.core.family import Parameter, Task, TaskInfo
 from certune.core.spec import Limits, Satisfy, TaskSpec
 from certune.core.status import Status
 from certune.tasks.code.annotations import bare
@@ -35,7 +35,11 @@ class CodeFamily:
         own = TaskInfo(
             f"{self.name}/{OWN}",
             "annotations, or an implementation, for the functions of a file of yours",
-            (Parameter("path", "the file, with contracts"), asks),
+            (
+                Parameter("path", "the file, with contracts"),
+                asks,
+                Parameter("prover", "a prover of another language: dafny, frama-c, verus", ""),
+            ),
             f"certune optimize {self.name}/{OWN} -p path=ring.py",
         )
         shipped = (
@@ -52,7 +56,7 @@ class CodeFamily:
     def spec(self, task: str, parameters: Mapping[str, str]) -> TaskSpec:
         """The specification of ``code/NAME``; see `certune.core.Family.spec`."""
         name = _known(task)
-        allowed = ("asks", "path") if name == OWN else ("asks",)
+        allowed = ("asks", "path", "prover") if name == OWN else ("asks",)
         for given in parameters:
             if given not in allowed:
                 raise ConfigurationError(
@@ -61,6 +65,13 @@ class CodeFamily:
         asks = parameters.get("asks", "annotations")
         if asks not in _ASKS:
             raise ConfigurationError(f"asks={asks}", remedy=nearest(asks, _ASKS))
+        if parameters.get("prover"):
+            from certune.tasks.code.provers import task as provers
+
+            if asks != "annotations":
+                raise ConfigurationError(f"asks={asks} with a prover", remedy="leave asks out")
+            named = provers.parameters(parameters.get("path", ""), parameters["prover"])
+            return TaskSpec(task, self.semantics, named, Satisfy(), _FLOORS, _LIMITS)
         if name == OWN:
             chosen = Parameters(_own(parameters.get("path", "")), asks)  # type: ignore[arg-type]
         else:
@@ -69,7 +80,7 @@ class CodeFamily:
         assert isinstance(data, Mapping)
         return TaskSpec(task, self.semantics, data, Satisfy(), _FLOORS, _LIMITS)
 
-    def open(self, spec: TaskSpec) -> CodeTask:
+    def open(self, spec: TaskSpec) -> Task:
         """The task that a specification describes; see `certune.core.Family.open`.
 
         A specification that goes by the name of a shipped program must hold that program:
@@ -84,13 +95,17 @@ class CodeFamily:
                 f"this certune reads version {self.semantics} of the family {self.name}, the "
                 f"specification asks for version {spec.semantics}"
             )
-        parameters = decode(Parameters, spec.parameters, "parameters")
         if not isinstance(spec.goal, Satisfy):
             raise InvalidInput("the goal of code is a proof", place="goal")
         if dict(spec.floors) != _FLOORS:
             raise InvalidInput("everything about a program must be proved", place="floors")
         if spec.limits != _LIMITS:
             raise InvalidInput("the limits are not those of this family", place="limits")
+        if name == OWN and "prover" in spec.parameters:
+            from certune.tasks.code.provers.task import opened
+
+            return opened(spec)
+        parameters = decode(Parameters, spec.parameters, "parameters")
         if name != OWN and parameters.program != _bare(name):
             raise InvalidInput(f"the program is not the shipped {name}", place="parameters.program")
         try:

@@ -1,0 +1,1 @@
+"""Provers of other languages: candidates are read here, tools run in the sandbox."""
