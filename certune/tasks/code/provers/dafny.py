@@ -104,7 +104,7 @@ class Dafny:
                 )
             if token.text == "forall" and _bodyless(found, at):
                 return _assumption(token, "a forall statement without a body")
-            if token.text == "while" and not _has_body(found, at):
+            if token.text in ("while", "for") and not _looping(found, at):
                 return _assumption(token, "a loop without a body")
             if token.kind == "word" and token.text in ("lemma", "method", "function", "predicate"):
                 if token.text in ("function", "predicate") and after == "method":
@@ -144,19 +144,23 @@ def _assumption(token: Token, what: str) -> Finding:
 
 def _bodyless(found: Sequence[Token], at: int) -> bool:
     """Whether the `forall` at `at` is a statement, and has no block."""
-    for index in range(at + 1, len(found)):
+    index = at + 1
+    while index < len(found):
         text = found[index].text
         if text == "::":
             return False
-        if text == "forall":
+        if text == "forall" or text in (";", "}", ")", "]"):
             return True
-        if text == "{" and found[index + 1 : index + 2] and text_at(found, index + 1) != ":":
-            return False
-        if text in (";", "}") or text == "ensures":
-            end = index
-            while end < len(found) and found[end].text == "ensures":
+        if text == "ensures":
+            end = clause_end(found, index, ("ensures",))
+            while text_at(found, end) == "ensures":
                 end = clause_end(found, end, ("ensures",))
-            return end >= len(found) or found[end].text != "{"
+            return text_at(found, end) != "{"
+        if text == "{" and is_body(found, index):
+            return False
+        if text in ("{", "(", "["):
+            index = closing(found, index)
+        index += 1
     return True
 
 
@@ -164,8 +168,6 @@ def _has_body(found: Sequence[Token], at: int) -> bool:
     index = at + 1
     while index < len(found):
         token = found[index]
-        if token.text == "while":
-            return False
         if token.kind == "word" and token.text in _TOP and token.text != "ghost":
             follows = found[index - 1].text
             if token.text == "method" and follows in ("function", "predicate"):
@@ -182,6 +184,14 @@ def _has_body(found: Sequence[Token], at: int) -> bool:
                 return False
         index += 1
     return False
+
+
+def _looping(found: Sequence[Token], at: int) -> bool:
+    """Whether the loop at `at` has a block, with nothing but guard and clauses before it."""
+    end = clause_end(found, at, _CLAUSES) if text_at(found, at + 1) not in _CLAUSES else at + 1
+    while text_at(found, end) in _CLAUSES:
+        end = clause_end(found, end, _CLAUSES)
+    return text_at(found, end) == "{"
 
 
 def _named(found: Sequence[Token]) -> list[tuple[str, str]]:

@@ -125,7 +125,9 @@ def _comment(kind: str, text: str, place: Place, found: list[Token], language: L
     if "/*" in inner or "*/" in inner or (text.startswith("/*/")):
         raise refused(place, "a comment in a comment", "tools read these in different ways")
     if language == "c" and inner.startswith("@"):
-        found.append(Token("annotation", inner[1:].removesuffix("@"), place))
+        # ACSL takes an @ at the start of a line for a blank.
+        said = re.sub(r"(?m)^[ \t]*@", "", inner[1:].removesuffix("@"))
+        found.append(Token("annotation", said, place))
 
 
 def difference(program: Sequence[Token], source: Sequence[Token]) -> Finding | None:

@@ -15,7 +15,7 @@ _OPERATORS = {
 
 
 # Words that stand between two operands, and words that begin or continue an expression.
-_INFIX = {"in", "is", "as", "then", "else", "has", "matches"}
+_INFIX = {"in", "is", "as", "then", "else", "to", "downto"}
 _PREFIX = {"forall", "exists", "choose", "if", "then", "else", "set", "iset", "map", "imap", "in"}
 
 
@@ -36,7 +36,8 @@ def plain(found: Sequence[Token], begin: int, end: int) -> Token | None:
 
 def is_body(found: Sequence[Token], at: int) -> bool:
     """Whether the brace at `at`, after an expression or clause, begins a body."""
-    return at > 0 and found[at - 1].text not in _OPERATORS
+    attribute = at + 1 < len(found) and found[at + 1].text == ":"
+    return at > 0 and found[at - 1].text not in _OPERATORS and not attribute
 
 
 def clause_end(found: Sequence[Token], at: int, stops: Container[str]) -> int:
