@@ -15,8 +15,9 @@ _OPERATORS = {
 
 
 # Words that stand between two operands, and words that begin or continue an expression.
-_INFIX = {"in", "is", "as", "then", "else", "to", "downto"}
-_PREFIX = {"forall", "exists", "choose", "if", "then", "else", "set", "iset", "map", "imap", "in"}
+# Keywords all: a name here would let what follows it pass.
+_INFIX = {"in", "as", "then", "else"}
+_PREFIX = {"forall", "exists", "if", "then", "else", "set", "iset", "map", "imap", "in"}
 
 
 def plain(found: Sequence[Token], begin: int, end: int) -> Token | None:
@@ -25,9 +26,12 @@ def plain(found: Sequence[Token], begin: int, end: int) -> Token | None:
     Two operands side by side are an expression and a statement after it: what follows a loop
     that has no body, for one.
     """
-    for left, right in zip(found[begin:end], found[begin + 1 : end], strict=False):
+    for at in range(begin, end - 1):
+        left, right = found[at], found[at + 1]
         if left.kind == "word" and left.text in _INFIX | _PREFIX:
             continue
+        if at >= 2 and (found[at - 2].text, found[at - 1].text) == ("{", ":"):
+            continue  # the name of an attribute
         ends = left.kind != "symbol" or left.text in (")", "]", "}")
         if ends and right.kind != "symbol" and right.text not in _INFIX:
             return right
