@@ -191,3 +191,14 @@ def test_another_answer_of_verus_is_never_a_proof(change: dict[str, object]):
 def test_verus_without_results_is_trouble(said: str):
     with pytest.raises(Crashed):
         verus.parse(said, "", 0, ("f",))
+
+
+def test_a_failed_goal_counts_even_where_the_report_leaves_its_property_out():
+    said = FRAMAC.replace(
+        "[wp] [Qed] Goal typed_count_ensures : Valid (2ms)",
+        "[wp] [Failed] Goal typed_count_ensures",
+    ).replace("11 / 11", "10 / 11")
+    assert "[Failed]" in said
+    report = framac.parse(said, 0, ("count", "max2"))
+    assert report.status is Status.UNKNOWN
+    assert "typed_count_ensures" in report.failures[0].message
