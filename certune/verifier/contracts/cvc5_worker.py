@@ -54,7 +54,7 @@ def main() -> None:
     folder = sys.argv[1]
     if folder not in sys.path:
         sys.path.append(folder)
-    import cvc5  # type: ignore[import-not-found]
+    import cvc5
 
     version = getattr(cvc5, "__version__", "")
     for line in sys.stdin:
