@@ -1,4 +1,4 @@
-"""What tools say, recorded from Debian's or written from memory of newer ones, and what it means."""
+"""What tools say, recorded from Debian's or from memory of newer ones, and what it means."""
 
 from __future__ import annotations
 
