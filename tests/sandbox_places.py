@@ -120,6 +120,10 @@ def _keep_capabilities(kept: int) -> None:
     syscalls.call("capset", struct.pack("=Ii", 0x20080522, 0), data)
 
 
+def _open(path: str) -> bool:
+    return bool(os.stat(path).st_mode & 0o001)
+
+
 def _show_interpreter() -> None:
     """Below folders that are closed to others, show what is needed and nothing else."""
     syscalls.call("unshare", syscalls.CLONE_NEWNS)
@@ -127,10 +131,15 @@ def _show_interpreter() -> None:
     repository = Path(__file__).resolve().parents[1]
     wanted = {sys.prefix, sys.base_prefix, str(repository), *readable(), *sys.path}
     wanted = {path for path in wanted if path and os.path.exists(path)}
+    for path in [path for path in wanted if os.path.isdir(path) and not _open(path)]:
+        wanted |= {
+            entry.path for entry in os.scandir(path)
+        }  # it is hidden behind a folder of its name
     closed: dict[str, list[tuple[str, int]]] = {}
     for path in sorted(wanted, key=len):
-        top = "/" + path.split("/")[1]
-        if not os.stat(top).st_mode & 0o001 and os.path.isdir(top):
+        folders = [str(folder) for folder in reversed(Path(path).parents)]
+        top = next((folder for folder in folders if not _open(folder)), None)
+        if top is not None:
             below = closed.setdefault(top, [])
             if not any(path.startswith(f"{one}/") for one, _ in below):
                 below.append((path, os.open(path, os.O_PATH)))

@@ -51,8 +51,8 @@ def main() -> None:
             if not sys.stdin.readline():
                 return
             told = {"signals": _waiting(), "canary": canary.raw.rstrip(b"\0").decode("latin-1")}
+            canary.raw = CANARY.ljust(64, b"\0")  # before the answer: what comes after it counts
             print(json.dumps(told), flush=True)  # noqa: T201
-            canary.raw = CANARY.ljust(64, b"\0")
 
 
 def _waiting() -> list[int]:
