@@ -117,8 +117,9 @@ setsid true && echo session; ls /home && echo home; unshare -Ur true && echo nam
             "too-many-processes",
         ),
         (
-            "for i in 1 2 3 4 5 6; do head -c 60000000 /dev/zero | tail -n 1 & done; wait; sleep 9",
-            {"memory_bytes": 1 << 28},
+            # Each holds 60 MB until its input ends: any look at a busy machine meets them.
+            "for i in 1 2 3 4 5 6; do (head -c 60000000 /dev/zero; sleep 9)|tail -n 1 & done; wait",
+            {"memory_bytes": 1 << 28, "processes": 64},
             "out-of-memory",
         ),
         ("yes", {"output_bytes": 1 << 20}, "too-much-output"),
@@ -201,14 +202,17 @@ def test_a_neighbours_strays_are_not_held_against_an_honest_tool(keeper):
     many = " ".join(["sleep 9 &"] * 12)
     script = f"i=0; while [ $i -lt 400 ]; do ({many}); i=$((i+1)); done; sleep 9"
     endings = []
-    hostile = threading.Thread(
-        target=lambda: endings.append(shell(keeper, script, processes=8).ending)
-    )
-    hostile.start()
-    honest = [shell(keeper, "sleep 0.2; echo fine", processes=4) for _ in range(4)]
-    hostile.join(60)
-    assert endings == ["too-many-processes"]
-    assert {(one.ending, one.diagnostics) for one in honest} == {("finished", "fine\n")}
+    for _ in range(5):  # the number is seen by looking, and a busy machine looks late
+        hostile = threading.Thread(
+            target=lambda: endings.append(shell(keeper, script, processes=8).ending)
+        )
+        hostile.start()
+        honest = [shell(keeper, "sleep 0.2; echo fine", processes=4) for _ in range(4)]
+        hostile.join(60)
+        assert {(one.ending, one.diagnostics) for one in honest} == {("finished", "fine\n")}
+        if endings[-1] == "too-many-processes":
+            break
+    assert endings[-1] == "too-many-processes"
 
 
 def test_a_plain_users_files_keep_their_modes_and_times(keeper, tmp_path):
