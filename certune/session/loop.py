@@ -1,12 +1,13 @@
-"""The loop of a session: propose, submit, until there is nothing more to do or to spend."""
+"""A session from its agent's side: what the agent is given, and the loop of its proposals."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from certune.core.agent import Agent, Notice
+from certune.core.agent import Agent, AgentSetup, Notice
+from certune.core.candidate import Payload
 from certune.core.errors import BudgetSpent, InfrastructureError, Unavailable
 from certune.core.measurement import Bound
 from certune.core.trial import Trial
@@ -31,6 +32,34 @@ class Run:
     detail: str
     accepted: tuple[Trial, ...]
     trouble: Exception | None = None
+
+
+def setup(session: Session, options: Mapping[str, str]) -> AgentSetup:
+    """What an agent of `session` is made from; what solvers prove goes past it."""
+
+    def search() -> Iterator[tuple[str, Payload]]:
+        for solver in session.task.solvers():
+            for found in solver.solve(session.context):
+                if isinstance(found, Payload):
+                    yield solver.name, found
+                else:
+                    session.claim(found)
+                    session.tell(found)
+            if session.stopping:
+                return
+
+    def recorded(name: str) -> Iterator[Payload]:
+        for trial in session.ledger.trials(session.ledger.session(name).id):
+            yield Payload(trial.payload_format, session.ledger.blob(trial.payload))
+
+    return AgentSetup(
+        options,
+        search,
+        remaining=lambda: session.record.budget.remaining(session.spent),
+        stopped=lambda: session.stopping,
+        tell=session.tell,
+        recorded=recorded,
+    )
 
 
 def propose(

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from certune.acceptance import Incumbent, contradiction, decide
-from certune.core.agent import Agent, AgentFactory, AgentSetup, Brief
+from certune.core.agent import Agent, AgentFactory, Brief
 from certune.core.budget import Budget, Spent
 from certune.core.candidate import Candidate, Payload
 from certune.core.codec import decode, encode
@@ -34,7 +34,7 @@ from certune.ledger import Ledger
 from certune.sandbox.model import weakest
 from certune.session.evidence import Keeping, certify
 from certune.session.history import History
-from certune.session.loop import Run, Watcher, propose
+from certune.session.loop import Event, Run, Watcher, propose, setup
 from certune.session.plan import Plan, Rival, accepted_before, new_identity, now
 from certune.session.standing import Reference, Standing
 from certune.signing import Signer
@@ -148,9 +148,9 @@ class Session:
     def _prepare(self) -> None:
         """Claim known bounds, and judge again what this session accepted."""
         for bound in self.task.bounds(self.context):
-            self._claim(bound)
+            self.claim(bound)
         for bound in self.ledger.bounds(self.identity):
-            self._claim(bound)
+            self.claim(bound)
         for trial in self._trials:
             if trial.accepted:
                 judged = judge(self.task, self.history.payload(trial), self.context)
@@ -348,35 +348,13 @@ class Session:
 
     def make_agent(self, factory: AgentFactory) -> Agent:
         """An agent for this session, with the options that it was started with."""
-        return factory(
-            AgentSetup(
-                self._plan.options,
-                self._search,
-                remaining=lambda: self.record.budget.remaining(self.spent),
-                stopped=lambda: self.stopping,
-                tell=lambda notice: self._watch(notice),
-                recorded=self._recorded,
-            )
-        )
+        return factory(setup(self, self._plan.options))
 
-    def _recorded(self, name: str) -> Iterator[Payload]:
-        """What was sent in a recorded session of this project, in its order."""
-        for trial in self.ledger.trials(self.ledger.session(name).id):
-            yield Payload(trial.payload_format, self.ledger.blob(trial.payload))
+    def tell(self, event: Event) -> None:
+        """Say something to whoever watches the run."""
+        self._watch(event)
 
-    def _search(self) -> Iterator[tuple[str, Payload]]:
-        """What the family's solvers find; what they prove goes to the session alone."""
-        for solver in self.task.solvers():
-            for found in solver.solve(self.context):
-                if isinstance(found, Payload):
-                    yield solver.name, found
-                else:
-                    self._claim(found)
-                    self._watch(found)
-            if self.stopping:
-                return
-
-    def _claim(self, bound: Bound) -> None:
+    def claim(self, bound: Bound) -> None:
         """Take up a bound that trusted code has proven or estimated."""
         if any(encode(known) == encode(bound) for known in self._bounds):
             return

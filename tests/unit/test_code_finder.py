@@ -116,5 +116,15 @@ def test_a_wrong_program_is_not_proved_and_the_search_ends():
     assert time.monotonic() - began < 60
 
 
+def test_a_loop_without_any_measure_is_given_up_in_words_not_by_a_crash():
+    source = (
+        "def f(n: int) -> int:\n    k = n\n    flag = True\n    while flag:\n"
+        "        k = k + 1\n        if k > 10:\n            flag = False\n    return k\n"
+    )
+    (found,) = find(source)
+    assert not found.proved
+    assert found.guesses == ()
+
+
 def test_the_search_stops_when_asked():
     assert list(find(program("dutch_flag"), stopped=lambda: True)) == []

@@ -198,6 +198,33 @@ def test_a_file_of_ones_own(tmp_path):
         FAMILY.spec("code/file", {"path": str(path)})
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('def f() -> int:\n    s = "text"\n    return 1\n', r"mine.py:2:9: a str literal"),
+        ("from lib import g\n", r"mine.py:1:1: module 'lib'.*put what it imports into it"),
+        ("import os\n", r"mine.py:1:1: module 'os'"),
+    ],
+)
+def test_a_program_outside_of_the_language_is_no_task(tmp_path, text, told):
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    with pytest.raises(InvalidInput, match=told):
+        FAMILY.spec("code/file", {"path": str(path)})
+
+
+def test_an_implementation_may_be_asked_for_where_there_is_none_yet(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from certune.contracts import ensure\n\n\n"
+        "@ensure(lambda n, result: result == n + 1)\n"
+        "def bump(n: int) -> int:\n    pass\n"
+    )
+    asked = FAMILY.open(FAMILY.spec("code/file", {"path": str(path), "asks": "implementation"}))
+    done = path.read_bytes().replace(b"pass", b"return n + 1")
+    assert judge(asked, Payload("python", done), Context()).verdict.status is Status.PROVED
+
+
 def test_the_queries_are_kept_as_evidence():
     kept: list[bytes] = []
     program = programs()["midpoint"]

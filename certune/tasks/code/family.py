@@ -73,7 +73,7 @@ class CodeFamily:
             named = provers.parameters(parameters.get("path", ""), parameters["prover"])
             return TaskSpec(task, self.semantics, named, Satisfy(), _FLOORS, _LIMITS)
         if name == OWN:
-            chosen = Parameters(_own(parameters.get("path", "")), asks)  # type: ignore[arg-type]
+            chosen = Parameters(_own(parameters.get("path", ""), asks), asks)  # type: ignore[arg-type]
         else:
             chosen = Parameters(_bare(name), asks, programs()[name].statement)  # type: ignore[arg-type]
         data = encode(chosen)
@@ -86,9 +86,6 @@ class CodeFamily:
         A specification that goes by the name of a shipped program must hold that program:
         a weaker contract under a known name is refused.
         """
-        from certune.verifier.contracts.report import Limits as Reading
-        from certune.verifier.contracts.source import Refused, read
-
         name = _known(spec.task)
         if spec.semantics != self.semantics:
             raise NotRepeatable(
@@ -108,10 +105,7 @@ class CodeFamily:
         parameters = decode(Parameters, spec.parameters, "parameters")
         if name != OWN and parameters.program != _bare(name):
             raise InvalidInput(f"the program is not the shipped {name}", place="parameters.program")
-        try:
-            read(parameters.program.encode(), Reading())
-        except Refused as error:
-            raise InvalidInput(str(error), place="parameters.program") from None
+        _readable(parameters.program.encode(), parameters.asks, "parameters.program")
         return CodeTask(spec, parameters)
 
 
@@ -120,11 +114,8 @@ def _bare(name: str) -> str:
     return bare(programs()[name].source)
 
 
-def _own(path: str) -> str:
+def _own(path: str, asks: str) -> str:
     """A user's file without the annotations in its bodies; it is parsed, never run."""
-    from certune.verifier.contracts.report import Limits as Reading
-    from certune.verifier.contracts.source import Refused, read
-
     if not path:
         raise ConfigurationError("which file?", remedy="-p path=FILE.py")
     try:
@@ -132,11 +123,31 @@ def _own(path: str) -> str:
             data = file.read(_MOST + 1)
     except OSError as error:
         raise InvalidInput(f"cannot be read: {error.strerror}", place=path) from None
-    try:
-        read(data, Reading())
-    except Refused as error:
-        raise InvalidInput(str(error), place=path) from None
+    _readable(data, asks, path)
     return bare(data.decode())
+
+
+def _readable(program: bytes, asks: str, place: str) -> None:
+    """Refuse a task whose program no annotation could prove, being outside of the language.
+
+    Measures may still be missing; where an implementation is asked for, the bodies say nothing.
+    """
+    from certune.verifier.contracts.module import parse
+    from certune.verifier.contracts.report import Limits as Reading
+
+    parsed = parse(program, "", Reading())
+    found = list(parsed.findings)
+    if asks == "annotations":
+        found += [f for f in parsed.broken.values() if f.reason != "decreases"]
+    for finding in found:
+        remedy = finding.remedy
+        if finding.reason == "import" and not remedy:
+            remedy = "a task is one file: put what it imports into it"
+        raise InvalidInput(
+            finding.message,
+            place=f"{place}:{finding.place.line}:{finding.place.column}",
+            remedy=remedy,
+        )
 
 
 def _known(task: str) -> str:

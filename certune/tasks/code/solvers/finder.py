@@ -19,6 +19,7 @@ from certune.tasks.code.solvers.traces import (
     relations,
 )
 from certune.verifier.contracts.pool import Pool
+from certune.verifier.contracts.source import Refused
 
 # Guesses that a function's first and second attempt may have; more make Z3 slow.
 _FEW, _MANY = 60, 160
@@ -70,7 +71,10 @@ def _function(
         for origin, text in candidates(function, loop)
     ]
     choices = list(_measured(name, loops))
-    seen = observe(annotated(source, choices[0]), name, guesses)
+    try:
+        seen = observe(annotated(source, choices[0]), name, guesses)
+    except Refused:  # no measure for one of the loops: nothing can be shown of the function
+        return (), False
     extra = [
         Guess(name, loop.number, text)
         for loop in loops
